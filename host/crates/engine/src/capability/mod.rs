@@ -1,0 +1,4 @@
+//! What guests may be given, one WIT interface a file.
+
+pub(crate) mod config;
+pub(crate) mod event;

@@ -1,0 +1,257 @@
+//! The engine: compiles, caches, links and loads.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use tokio::runtime::{Builder, Runtime};
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+use wfh_invoke::WeakDispatcher;
+
+use crate::cache::Cache;
+use crate::capability;
+use crate::function::Shared;
+use crate::inspect::{Shape, inspect};
+use crate::instance::Pre;
+use crate::outgoing::Environment;
+use crate::pool::{self, Generation};
+use crate::running::{Background, on_background_thread_start};
+use crate::sandbox::Sandbox;
+use crate::ticker::Ticker;
+use crate::{EngineConfig, EngineError, Function, FunctionConfig, InitMode, init, precompiled};
+
+/// One engine of wasmtime with everything a guest may import.
+struct Half {
+    engine: wasmtime::Engine,
+    linker: Linker<Sandbox>,
+}
+
+/// Compiles components and makes [`Function`]s. One per process.
+pub struct Engine {
+    config: EngineConfig,
+    cache: Option<Cache>,
+    p2: Half,
+    p3: Half,
+    ticker: Arc<Ticker>,
+    environment: Arc<Environment>,
+    /// `None` only while it is dropped.
+    background: Option<Runtime>,
+    loaded: Mutex<Vec<Weak<Shared>>>,
+}
+
+impl Engine {
+    /// Reserves the pools and starts the ticking thread.
+    ///
+    /// # Errors
+    /// The machine refuses the pool and its fallback, or the cache directory cannot be used.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let cache = match &config.cache_dir {
+            Some(directory) => Some(Cache::open(directory.clone(), config.cache_bytes_max)?),
+            None => None,
+        };
+        let (p2, p3) = (half(&config, Generation::P2)?, half(&config, Generation::P3)?);
+        let start_failed = |error: std::io::Error| EngineError::Pool(error.to_string());
+        let engines = vec![p2.engine.clone(), p3.engine.clone()];
+        let ticker = Arc::new(Ticker::start(engines).map_err(start_failed)?);
+        let background = Builder::new_multi_thread()
+            .worker_threads(config.background_threads.max(1))
+            .thread_name("wfh-background")
+            .on_thread_start(on_background_thread_start)
+            .enable_all()
+            .build()
+            .map_err(start_failed)?;
+        let environment = Arc::new(Environment {
+            config: config.outgoing.clone(),
+            tls: OnceLock::new(),
+            dispatcher: OnceLock::new(),
+            forbidden: Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)),
+        });
+        let loaded = Mutex::new(Vec::new());
+        let background = Some(background);
+        Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
+    }
+
+    /// Lets functions call each other through `dispatcher`. Only the first call counts.
+    pub fn set_dispatcher(&self, dispatcher: WeakDispatcher) {
+        let _ = self.environment.dispatcher.set(dispatcher);
+    }
+
+    /// Loads a component: from the cache, or compiled (and pre-initialized) now. Blocks the thread
+    /// for as long as that takes.
+    ///
+    /// # Errors
+    /// Anything that would keep the function from answering.
+    pub fn load(&self, config: FunctionConfig, wasm: &[u8]) -> Result<Function, EngineError> {
+        let shape = inspect(wasm)?;
+        check_directories(&config)?;
+        let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
+        let component = self.component(half, &config, &shape, wasm)?;
+        let imports = |error: wasmtime::Error| unsatisfied(half, &component, &error);
+        let pre = half.linker.instantiate_pre(&component).map_err(imports)?;
+        let pre = Pre::new(shape.kind, pre).map_err(|e| EngineError::Compile(format!("{e:#}")))?;
+        let function = Function::new(Shared {
+            variables: capability::config::variables(&config.config),
+            kind: shape.kind,
+            engine: half.engine.clone(),
+            pre,
+            environment: Arc::clone(&self.environment),
+            client: OnceLock::new(),
+            background: self.background(),
+            ticker: Arc::clone(&self.ticker),
+            idle: Mutex::new(Vec::new()),
+            instantiations: AtomicU64::new(0),
+            config,
+        });
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|function| function.strong_count() > 0);
+        loaded.push(Arc::downgrade(function.shared()));
+        Ok(function)
+    }
+
+    /// Drops sandboxes that have waited too long for their next call. To be called every few
+    /// seconds.
+    pub fn drop_idle(&self) {
+        let loaded: Vec<Arc<Shared>> = {
+            let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.iter().filter_map(Weak::upgrade).collect()
+        };
+        loaded.iter().for_each(|function| function.drop_idle());
+    }
+
+    /// Removes the least recently used cache entries beyond the bound. A failure is logged.
+    pub fn evict_cache(&self) {
+        if let Some(Err(error)) = self.cache.as_ref().map(Cache::evict) {
+            tracing::warn!(%error, "the compilation cache could not be cleaned up");
+        }
+    }
+
+    fn component(
+        &self,
+        half: &Half,
+        config: &FunctionConfig,
+        shape: &Shape,
+        wasm: &[u8],
+    ) -> Result<Component, EngineError> {
+        let salt = match &shape.init {
+            Some(_) => format!("init {:?} {}", config.init, config.memory_bytes_max),
+            None => String::new(),
+        };
+        let key = Cache::key(&half.engine, wasm, &salt);
+        if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
+            match precompiled::load(&half.engine, &compiled) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::warn!(%error, "cache entry recompiled"),
+            }
+        }
+        let compiled = self.compile(half, config, shape, wasm)?;
+        if let Some(Err(error)) = self.cache.as_ref().map(|cache| cache.put(&key, &compiled)) {
+            tracing::warn!(%error, "the compiled component could not be cached");
+        }
+        precompiled::load(&half.engine, &compiled)
+    }
+
+    fn compile(
+        &self,
+        half: &Half,
+        config: &FunctionConfig,
+        shape: &Shape,
+        wasm: &[u8],
+    ) -> Result<Vec<u8>, EngineError> {
+        let snapshot = match &shape.init {
+            Some(interface) => self.snapshot(half, config, interface, wasm)?,
+            None => None,
+        };
+        let wasm = snapshot.as_deref().unwrap_or(wasm);
+        half.engine
+            .precompile_component(wasm)
+            .map_err(|error| EngineError::Compile(format!("{error:#}")))
+    }
+
+    fn snapshot(
+        &self,
+        half: &Half,
+        config: &FunctionConfig,
+        interface: &str,
+        wasm: &[u8],
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let _ticking = self.ticker.guest();
+        let (memory, tables) = (config.memory_bytes_max, config.table_elements_max);
+        match init::snapshot(&half.engine, wasm, interface, memory, tables) {
+            Ok(snapshot) => Ok(Some(snapshot)),
+            Err(error) if config.init == InitMode::Lenient => {
+                tracing::warn!(function = %config.name, %error, "served without a snapshot");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn background(&self) -> Background {
+        let threads = match &self.background {
+            Some(runtime) => runtime.handle().clone(),
+            None => tokio::runtime::Handle::current(),
+        };
+        Background { threads, hogs: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// The largest memory a function may be given.
+    #[must_use]
+    pub fn memory_bytes_max(&self) -> u64 {
+        self.config.memory_bytes_max
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.background.take() {
+            // Dropping a runtime waits for it, which a thread of another runtime must not.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn half(config: &EngineConfig, generation: Generation) -> Result<Half, EngineError> {
+    let engine = pool::engine(config, generation)?;
+    let linker = linker(&engine, generation)
+        .map_err(|error| EngineError::Pool(format!("linking failed: {error:#}")))?;
+    Ok(Half { engine, linker })
+}
+
+fn linker(
+    engine: &wasmtime::Engine,
+    generation: Generation,
+) -> wasmtime::Result<Linker<Sandbox>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    capability::config::add_to_linker(&mut linker)?;
+    capability::event::add_to_linker(&mut linker)?;
+    if generation == Generation::P3 {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
+    Ok(linker)
+}
+
+fn check_directories(config: &FunctionConfig) -> Result<(), EngineError> {
+    for grant in &config.files {
+        if let Err(source) = std::fs::read_dir(&grant.host) {
+            return Err(EngineError::Directory { path: grant.host.clone(), source });
+        }
+    }
+    Ok(())
+}
+
+/// Names every import that is missing, not only the first.
+fn unsatisfied(half: &Half, component: &Component, error: &wasmtime::Error) -> EngineError {
+    let ty = component.component_type();
+    let mut imports: Vec<String> = Vec::new();
+    for (name, _) in ty.imports(&half.engine) {
+        let known = half.linker.clone().instance(name).is_ok();
+        if !known {
+            imports.push(name.to_owned());
+        }
+    }
+    imports.push(format!("({error:#})"));
+    EngineError::Imports { imports }
+}

@@ -1,0 +1,222 @@
+//! One loaded function: takes invocations, makes or reuses sandboxes, runs them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use wasmtime::Engine;
+use wasmtime_wasi_config::WasiConfigVariables;
+use wfh_event::{Failure, FailureClass};
+use wfh_invoke::{
+    HttpInput, Input, Invocation, Invoke, Outcome, Reply, Tail, collect_body,
+    event_from_request, response_from_reply,
+};
+
+use crate::FunctionConfig;
+use crate::call::{run_event, run_http_p2, run_http_p3};
+use crate::inspect::Kind;
+use crate::instance::{Exports, Instance, Pre};
+use crate::outgoing::{Client, Environment};
+use crate::running::{Answer, Background, Call, CancelOnDrop, GuestTask};
+use crate::sandbox::CallInfo;
+use crate::ticker::Ticker;
+
+/// A sandbox that nobody called for this long is dropped.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// A compiled function with its grants. Cheap to clone; dropping the last clone frees its code.
+#[derive(Clone)]
+pub struct Function(Arc<Shared>);
+
+/// What a function's sandboxes share.
+pub(crate) struct Shared {
+    pub(crate) config: FunctionConfig,
+    pub(crate) kind: Kind,
+    pub(crate) engine: Engine,
+    pub(crate) pre: Pre,
+    pub(crate) variables: WasiConfigVariables,
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) client: OnceLock<Client>,
+    pub(crate) background: Background,
+    pub(crate) ticker: Arc<Ticker>,
+    /// Sandboxes that wait for their next call, the most recently used last.
+    pub(crate) idle: Mutex<Vec<Instance>>,
+    pub(crate) instantiations: AtomicU64,
+}
+
+impl Shared {
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn instance(self: &Arc<Self>, call: Arc<CallInfo>) -> Result<Instance, Failure> {
+        if self.config.reuse > 1 {
+            let idle = self.lock_idle().pop();
+            if let Some(mut instance) = idle {
+                instance.begin(call);
+                return Ok(instance);
+            }
+        }
+        self.instantiations.fetch_add(1, Ordering::Relaxed);
+        Instance::new(self, call).await
+    }
+
+    /// Keeps a sandbox whose call went well for the next one.
+    fn keep(&self, mut instance: Instance) {
+        instance.calls += 1;
+        instance.store.data_mut().end();
+        if instance.calls >= self.config.reuse {
+            return;
+        }
+        instance.idle_since = Instant::now();
+        self.lock_idle().push(instance);
+    }
+
+    /// Drops the sandboxes that nobody came for.
+    pub(crate) fn drop_idle(&self) {
+        let now = Instant::now();
+        let mut idle = self.lock_idle();
+        let fresh = idle.partition_point(|kept| now - kept.idle_since > IDLE_MAX);
+        let expired: Vec<Instance> = idle.drain(..fresh).collect();
+        drop(idle);
+        drop(expired);
+    }
+}
+
+impl Function {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// How many sandboxes were made so far: cold starts, in the words of other platforms.
+    #[must_use]
+    pub fn instantiations(&self) -> u64 {
+        self.0.instantiations.load(Ordering::Relaxed)
+    }
+
+    /// Runs `input` in a task of its own and waits for its answer. Dropping the future cancels the
+    /// guest.
+    async fn run(&self, call: CallInfo, input: Input) -> Answer {
+        let (running, answer) = Call::new();
+        let mut cancel = CancelOnDrop::new(Arc::clone(&running));
+        let deadline = call.deadline;
+        let guest = run_guest(Arc::clone(&self.0), call, input, Arc::clone(&running));
+        let ticking = self.0.ticker.guest();
+        GuestTask::spawn(Box::pin(guest), running, deadline, &self.0.background, ticking);
+        let answer = answer.await.unwrap_or_else(|_| Err(lost()));
+        cancel.disarm();
+        answer
+    }
+
+    /// An event function called over HTTP: the request becomes an event, the reply a response.
+    async fn run_as_event(&self, call: CallInfo, input: HttpInput) -> Answer {
+        let (parts, body) = input.request.into_parts();
+        let body = collect_body(body, self.0.config.event_bytes_max).await?;
+        let request = http::Request::from_parts(parts, body);
+        let item = event_from_request(call.id, &input.route, request)?;
+        let call = CallInfo { event_key: Some(item.event_key.clone()), ..call };
+        let outcomes = self.run(call, Input::Events(vec![item])).await?;
+        Ok(outcomes.into_iter().map(as_response).collect())
+    }
+}
+
+impl Invoke for Function {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
+        Box::pin(async move {
+            let items = invocation.input.items();
+            let call = call_info(&invocation);
+            let answer = match (self.0.kind, invocation.input) {
+                (Kind::Event | Kind::Batch, Input::Http(input)) => {
+                    self.run_as_event(call, *input).await
+                }
+                (Kind::HttpP2 | Kind::HttpP3, input @ Input::Http(_))
+                | (Kind::Event | Kind::Batch, input @ Input::Events(_)) => {
+                    self.run(call, input).await
+                }
+                (Kind::HttpP2 | Kind::HttpP3, Input::Events(_)) => Err(Failure::new(
+                    FailureClass::Internal,
+                    "no trigger of this version gives events to an HTTP function",
+                )),
+            };
+            answer.unwrap_or_else(|failure| {
+                (0..items).map(|_| Outcome::Failed(failure.clone())).collect()
+            })
+        })
+    }
+}
+
+fn call_info(invocation: &Invocation) -> CallInfo {
+    let event_key = match &invocation.input {
+        Input::Http(input) => Some(match input.request.headers().get("wfh-event-key") {
+            Some(key) => String::from_utf8_lossy(key.as_bytes()).into_owned(),
+            None => invocation.id.to_string(),
+        }),
+        Input::Events(items) => match items.as_slice() {
+            [only] => Some(only.event_key.clone()),
+            _ => None,
+        },
+    };
+    CallInfo {
+        id: invocation.id,
+        deadline: invocation.deadline,
+        hops: invocation.hops,
+        trace: invocation.trace.clone(),
+        event_key,
+    }
+}
+
+fn as_response(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Done(Reply::Event(reply)) => {
+            Outcome::Done(Reply::Http(response_from_reply(reply), Tail::default()))
+        }
+        other => other,
+    }
+}
+
+fn lost() -> Failure {
+    Failure::new(FailureClass::Internal, "the guest's task vanished")
+}
+
+/// The whole life of a call inside its task. The call is finished before the sandbox is dropped.
+async fn run_guest(shared: Arc<Shared>, call: CallInfo, input: Input, running: Arc<Call>) {
+    let call = Arc::new(call);
+    let mut instance = match shared.instance(call).await {
+        Ok(instance) => instance,
+        Err(failure) => return running.finish(Err(failure)),
+    };
+    let ended = call_guest(&mut instance, input, &running).await;
+    let went_well = ended.is_ok();
+    running.finish(ended);
+    if went_well {
+        shared.keep(instance);
+    }
+}
+
+async fn call_guest(
+    instance: &mut Instance,
+    input: Input,
+    running: &Arc<Call>,
+) -> Result<(), Failure> {
+    match (&instance.exports, input) {
+        (Exports::HttpP2(proxy), Input::Http(input)) => {
+            run_http_p2(&mut instance.store, proxy, input.request, running).await
+        }
+        (Exports::HttpP3(proxy), Input::Http(input)) => {
+            run_http_p3(&mut instance.store, proxy, input.request, running).await
+        }
+        (_, Input::Events(items)) => {
+            let outcomes = run_event(instance, items).await?;
+            running.answer(Ok(outcomes));
+            Ok(())
+        }
+        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => {
+            Err(Failure::new(FailureClass::Internal, "an event function was given a request"))
+        }
+    }
+}

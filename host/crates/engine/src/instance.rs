@@ -1,0 +1,108 @@
+//! One instantiated component and how it is called.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::InstancePre;
+use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime_wasi_http::handler::Proxy;
+use wasmtime_wasi_http::{p2, p3};
+use wfh_event::{Failure, FailureClass};
+
+use crate::capability::event::{BatchFunction, BatchFunctionPre, EventFunction, EventFunctionPre};
+use crate::function::Shared;
+use crate::inspect::Kind;
+use crate::running::on_epoch;
+use crate::sandbox::{CallInfo, Sandbox};
+
+/// A component with everything looked up by name already.
+#[derive(Clone)]
+pub(crate) enum Pre {
+    HttpP2(p2::bindings::ProxyPre<Sandbox>),
+    HttpP3(p3::bindings::ServicePre<Sandbox>),
+    Event(EventFunctionPre<Sandbox>),
+    Batch(BatchFunctionPre<Sandbox>),
+}
+
+impl Pre {
+    pub(crate) fn new(kind: Kind, pre: InstancePre<Sandbox>) -> wasmtime::Result<Self> {
+        Ok(match kind {
+            Kind::HttpP2 => Self::HttpP2(p2::bindings::ProxyPre::new(pre)?),
+            Kind::HttpP3 => Self::HttpP3(p3::bindings::ServicePre::new(pre)?),
+            Kind::Event => Self::Event(EventFunctionPre::new(pre)?),
+            Kind::Batch => Self::Batch(BatchFunctionPre::new(pre)?),
+        })
+    }
+}
+
+/// What to call in an instance.
+pub(crate) enum Exports {
+    HttpP2(p2::bindings::Proxy),
+    /// `Proxy::P3` always.
+    HttpP3(Proxy),
+    Event(EventFunction),
+    Batch(BatchFunction),
+}
+
+/// A sandbox that runs, or waits for its next call.
+pub(crate) struct Instance {
+    pub(crate) store: Store<Sandbox>,
+    pub(crate) exports: Exports,
+    pub(crate) calls: u32,
+    pub(crate) idle_since: Instant,
+}
+
+impl Instance {
+    /// Makes a fresh sandbox for a first call.
+    pub(crate) async fn new(
+        function: &Arc<Shared>,
+        call: Arc<CallInfo>,
+    ) -> Result<Self, Failure> {
+        let mut store = Store::new(&function.engine, Sandbox::new(Arc::clone(function), call));
+        store.limiter(|sandbox| &mut sandbox.limiter);
+        store.epoch_deadline_callback(|_| Ok(on_epoch()));
+        store.set_epoch_deadline(1);
+        let exports = match instantiate(&function.pre, &mut store).await {
+            Ok(exports) => exports,
+            Err(error) => return Err(not_instantiated(&store, &error)),
+        };
+        Ok(Self { store, exports, calls: 0, idle_since: Instant::now() })
+    }
+
+    /// The next call of a reused sandbox begins.
+    pub(crate) fn begin(&mut self, call: Arc<CallInfo>) {
+        self.store.data_mut().begin(call);
+        self.store.set_epoch_deadline(1);
+    }
+}
+
+async fn instantiate(pre: &Pre, store: &mut Store<Sandbox>) -> wasmtime::Result<Exports> {
+    Ok(match pre {
+        Pre::HttpP2(pre) => Exports::HttpP2(pre.instantiate_async(store).await?),
+        Pre::HttpP3(pre) => Exports::HttpP3(Proxy::P3(pre.instantiate_async(store).await?)),
+        Pre::Event(pre) => Exports::Event(pre.instantiate_async(store).await?),
+        Pre::Batch(pre) => Exports::Batch(pre.instantiate_async(store).await?),
+    })
+}
+
+fn not_instantiated(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure {
+    if error.is::<PoolConcurrencyLimitError>() {
+        let detail = format!("engine.instances_max is reached: {error:#}");
+        return Failure::new(FailureClass::Unavailable, detail);
+    }
+    trapped(store, error)
+}
+
+/// Classifies what ended a guest. The detail holds the backtrace and is for operators only.
+pub(crate) fn trapped(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure {
+    if store.data().limiter.was_denied() {
+        let bytes = store.data().function.config.memory_bytes_max;
+        let detail = format!("the guest was denied memory beyond {bytes} bytes: {error:?}");
+        return Failure::new(FailureClass::MemoryLimit, detail);
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        let detail = format!("the guest exited with status {} and no answer", exit.0);
+        return Failure::new(FailureClass::Trap, detail);
+    }
+    Failure::new(FailureClass::Trap, format!("{error:?}"))
+}

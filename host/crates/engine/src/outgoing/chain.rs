@@ -1,0 +1,67 @@
+//! `http://NAME.wfh.internal/`: another function of this host, called in-process.
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, WasiBody};
+use wfh_event::{Failure, FailureClass, FunctionName, Target};
+use wfh_invoke::{
+    HttpInput, Input, Invocation, Invoke as _, Outcome, Reply, ReplyBody, new_invocation_id,
+};
+
+use crate::function::Shared;
+use crate::sandbox::CallInfo;
+
+/// Calls `name` with its own limits, one hop further and within the caller's deadline.
+pub(super) async fn call(
+    function: &Shared,
+    caller: &CallInfo,
+    name: &str,
+    request: Request<WasiBody>,
+) -> Result<Response<WasiBody>, Error> {
+    let name: FunctionName = name.parse().map_err(|_| Error::DestinationNotFound)?;
+    if !function.config.invoke.contains(&name) {
+        return Err(super::deny(request));
+    }
+    let dispatcher = function.environment.dispatcher.get().and_then(|weak| weak.upgrade());
+    let dispatcher = dispatcher.ok_or(Error::DestinationUnavailable)?;
+    let request = request.map(|body| body.map_err(broken_body).boxed_unsync());
+    let invocation = Invocation {
+        id: new_invocation_id(),
+        target: Target::Function(name),
+        deadline: caller.deadline,
+        hops: caller.hops.saturating_add(1),
+        trace: caller.trace.child(),
+        input: Input::Http(Box::new(HttpInput { request, route: "/{*rest}".into() })),
+    };
+    let outcome = dispatcher.invoke(invocation).await.into_iter().next();
+    match outcome {
+        Some(Outcome::Done(Reply::Http(response, tail))) => Ok(response.map(|body| {
+            ReplyBody::new(body, tail).map_err(|failure| as_error(&failure)).boxed_unsync()
+        })),
+        Some(Outcome::Failed(failure)) => Err(as_error(&failure)),
+        Some(Outcome::Done(Reply::Event(_)) | Outcome::Deferred { .. }) | None => {
+            Err(Error::HttpProtocolError)
+        }
+    }
+}
+
+fn broken_body(error: Error) -> Failure {
+    Failure::new(FailureClass::Invalid, format!("the caller broke off its body: {error}"))
+}
+
+fn as_error(failure: &Failure) -> Error {
+    match failure.class {
+        FailureClass::Rejected => Error::LoopDetected,
+        FailureClass::TooLarge => Error::HttpRequestBodySize(None),
+        FailureClass::Timeout => Error::HttpResponseTimeout,
+        FailureClass::Busy | FailureClass::Unavailable => Error::ConnectionLimitReached,
+        FailureClass::Cancelled => Error::ConnectionTerminated,
+        FailureClass::Invalid
+        | FailureClass::Guest
+        | FailureClass::Trap
+        | FailureClass::MemoryLimit
+        | FailureClass::Conflict
+        | FailureClass::Mismatch
+        | FailureClass::Internal => Error::HttpResponseIncomplete,
+    }
+}

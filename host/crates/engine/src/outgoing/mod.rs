@@ -1,0 +1,134 @@
+//! Outgoing HTTP: only to what the manifest grants, over connections that are pooled per function.
+
+mod address;
+mod body;
+mod chain;
+mod client;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime_wasi_http::{
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+use wfh_invoke::WeakDispatcher;
+
+pub use address::{Resolve, SystemResolver};
+pub(crate) use client::Client;
+
+use crate::OutgoingConfig;
+use crate::function::Shared;
+use crate::sandbox::CallInfo;
+
+/// Names below this suffix are functions of this host.
+const INTERNAL_SUFFIX: &str = ".wfh.internal";
+const EVENT_KEY: HeaderName = HeaderName::from_static("wfh-event-key");
+
+/// What outgoing calls of all functions share.
+pub(crate) struct Environment {
+    pub(crate) config: OutgoingConfig,
+    pub(crate) tls: std::sync::OnceLock<Arc<rustls::ClientConfig>>,
+    pub(crate) dispatcher: std::sync::OnceLock<WeakDispatcher>,
+    pub(crate) forbidden: ForbiddenHeaderFilter,
+}
+
+/// The outgoing side of one sandbox.
+pub(crate) struct Outgoing {
+    function: Arc<Shared>,
+    call: Arc<CallInfo>,
+    /// Made at the first outgoing call.
+    permits: Option<Arc<Semaphore>>,
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(Response<WasiBody>, Io), Error>;
+
+impl Outgoing {
+    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>) -> Self {
+        Self { function, call, permits: None }
+    }
+
+    /// The next call of a reused sandbox begins.
+    pub(crate) fn begin(&mut self, call: Arc<CallInfo>) {
+        self.call = call;
+    }
+
+    fn permits(&mut self) -> Arc<Semaphore> {
+        let outgoing_max = self.function.config.outgoing_max;
+        Arc::clone(self.permits.get_or_insert_with(|| Arc::new(Semaphore::new(outgoing_max))))
+    }
+
+    /// Headers that the guest does not have to think of: its trace goes on, and the other side can
+    /// tell a repeated event.
+    fn add_headers(&self, request: &mut Request<WasiBody>) {
+        let headers = request.headers_mut();
+        self.call.trace.child().write_to(headers);
+        let key = self.call.event_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok());
+        if let Some(key) = key {
+            headers.insert(EVENT_KEY, key);
+        }
+    }
+
+    fn is_granted(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        self.function.config.http.iter().any(|grant| grant.matches(scheme, host, port))
+    }
+}
+
+impl WasiHttpHooks for Outgoing {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::clone(&self.function.environment.forbidden)
+    }
+
+    /// Connections decide: HTTP/1 sends `host`, HTTP/2 `:authority`.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        self.add_headers(&mut request);
+        let permits = self.permits();
+        let (function, call) = (Arc::clone(&self.function), Arc::clone(&self.call));
+        let internal = internal_name(request.uri());
+        let granted = internal.is_some() || self.is_granted(request.uri());
+        Box::new(async move {
+            if !granted || request.method() == http::Method::CONNECT {
+                return Err(deny(request));
+            }
+            let permit =
+                permits.acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
+            let response = match internal {
+                Some(name) => chain::call(&function, &call, &name, request).await?,
+                None => client::send(&function, request, options).await?,
+            };
+            let done: Io = Box::new(async { Ok(()) });
+            Ok((response.map(|body| body::holding(body, permit)), done))
+        })
+    }
+}
+
+/// The function a URI names, if it names one of this host.
+fn internal_name(uri: &Uri) -> Option<String> {
+    let host = uri.host()?.to_ascii_lowercase();
+    Some(host.strip_suffix(INTERNAL_SUFFIX)?.to_owned())
+}
+
+/// A guest that uploads must see the denial, not a closed stream: its body is read to the end, at
+/// most as long as its sandbox lives.
+fn deny(request: Request<WasiBody>) -> Error {
+    let mut body = request.into_body();
+    tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    Error::HttpRequestDenied
+}
+
+/// Keeps a call's permit as long as its answer is read.
+type Permit = OwnedSemaphorePermit;

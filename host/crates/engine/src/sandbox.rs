@@ -1,0 +1,122 @@
+//! The data behind one sandbox: what its imports reach.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wfh_event::InvocationId;
+use wfh_telemetry::TraceContext;
+
+use crate::FileGrant;
+use crate::function::Shared;
+use crate::limiter::Limiter;
+use crate::log::{GuestLog, Stream};
+use crate::outgoing::Outgoing;
+
+/// The call a sandbox serves now.
+#[derive(Debug, Clone)]
+pub(crate) struct CallInfo {
+    pub(crate) id: InvocationId,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) hops: u8,
+    pub(crate) trace: TraceContext,
+    /// What outgoing calls carry as `Wfh-Event-Key`; none in a batch.
+    pub(crate) event_key: Option<String>,
+}
+
+/// The data of a store.
+pub(crate) struct Sandbox {
+    pub(crate) function: Arc<Shared>,
+    pub(crate) limiter: Limiter,
+    pub(crate) call: Arc<CallInfo>,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    /// Made when the guest first asks: many guests never do.
+    wasi: Option<(WasiCtx, GuestLog)>,
+}
+
+impl Sandbox {
+    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>) -> Self {
+        let config = &function.config;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(config.handles_max);
+        Self {
+            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max),
+            outgoing: Outgoing::new(Arc::clone(&function), Arc::clone(&call)),
+            table,
+            http: WasiHttpCtx::new(),
+            wasi: None,
+            call,
+            function,
+        }
+    }
+
+    /// The next call of a reused sandbox begins.
+    pub(crate) fn begin(&mut self, call: Arc<CallInfo>) {
+        if let Some((_, log)) = &self.wasi {
+            log.begin(call.id);
+        }
+        self.outgoing.begin(Arc::clone(&call));
+        self.call = call;
+    }
+
+    /// The call has ended: what it printed without a newline is written out.
+    pub(crate) fn end(&mut self) {
+        if let Some((_, log)) = &self.wasi {
+            log.flush();
+        }
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    fn make_wasi(function: &Shared, call: &CallInfo) -> (WasiCtx, GuestLog) {
+        let config = &function.config;
+        let log = GuestLog::new(config.name.clone(), call.id, config.log_bytes_max);
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .envs(&config.env)
+            .stdout(log.stream(Stream::Stdout))
+            .stderr(log.stream(Stream::Stderr))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        for grant in &config.files {
+            preopen(&mut builder, grant);
+        }
+        (builder.build(), log)
+    }
+}
+
+/// The directory was there when the function was loaded; if it is gone by now, the guest finds
+/// nothing, and the operator a record.
+fn preopen(builder: &mut WasiCtxBuilder, grant: &FileGrant) {
+    let permissions = if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+    if let Err(error) = builder.preopened_dir(&grant.host, &grant.guest, permissions) {
+        tracing::warn!(path = %grant.host.display(), %error, "a granted directory cannot be opened");
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl WasiView for Sandbox {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (function, call) = (&self.function, &self.call);
+        let (ctx, _) = self.wasi.get_or_insert_with(|| Self::make_wasi(function, call));
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Sandbox {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}

@@ -1,0 +1,101 @@
+//! Streaming bodies, the same type from the socket to the guest and back.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use wfh_event::{Failure, FailureClass};
+
+/// A streaming body. Its error says why it broke off.
+pub type Body = UnsyncBoxBody<Bytes, Failure>;
+
+/// A body of no bytes.
+#[must_use]
+pub fn empty_body() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is there at once.
+pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Reads a whole body into memory.
+///
+/// # Errors
+/// Class `TooLarge` beyond `bytes_max`; otherwise the body's own error.
+pub async fn collect_body(body: Body, bytes_max: u64) -> Result<Bytes, Failure> {
+    LimitedBody::new(body, bytes_max).collect().await.map(http_body_util::Collected::to_bytes)
+}
+
+/// A body that ends with class `TooLarge` once more than `bytes_max` bytes have come.
+pub struct LimitedBody {
+    inner: Body,
+    bytes_left: u64,
+    bytes_max: u64,
+}
+
+impl LimitedBody {
+    /// Bounds `inner`.
+    #[must_use]
+    pub fn new(inner: Body, bytes_max: u64) -> Self {
+        Self { inner, bytes_left: bytes_max, bytes_max }
+    }
+
+    fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Failure> {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.bytes_left.checked_sub(bytes) {
+            Some(left) => {
+                self.bytes_left = left;
+                Ok(frame)
+            }
+            None => {
+                self.inner = empty_body();
+                Err(too_large(self.bytes_max))
+            }
+        }
+    }
+}
+
+/// The failure of a payload over its limit.
+pub(crate) fn too_large(bytes_max: u64) -> Failure {
+    Failure::new(FailureClass::TooLarge, format!("the body is larger than {bytes_max} bytes"))
+}
+
+impl HttpBody for LimitedBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        Pin::new(&mut self.inner)
+            .poll_frame(cx)
+            .map(|next| next.map(|frame| frame.and_then(|frame| self.count(frame))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_within_its_limit_passes_and_one_byte_more_does_not() {
+        let within = collect_body(bytes_body("12345"), 5).await;
+        assert_eq!(within.unwrap(), "12345");
+        let beyond = collect_body(bytes_body("123456"), 5).await;
+        assert_eq!(beyond.unwrap_err().class, FailureClass::TooLarge);
+    }
+}

@@ -1,0 +1,120 @@
+//! Refuses what is too large, has come through too many functions, or comes too late.
+
+use futures_util::future::BoxFuture;
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tokio::time::Instant;
+use wfh_event::{Failure, FailureClass};
+
+use super::all_failed;
+use crate::body::too_large;
+use crate::{HttpInput, Input, Invocation, Invoke, LimitedBody, Outcome};
+
+/// Admits calls to `inner`.
+pub struct Admit<I> {
+    inner: I,
+    body_bytes_max: u64,
+    hops_max: u8,
+}
+
+impl<I> Admit<I> {
+    /// Bounds bodies by `body_bytes_max` and chains by `hops_max`.
+    pub fn new(inner: I, body_bytes_max: u64, hops_max: u8) -> Self {
+        Self { inner, body_bytes_max, hops_max }
+    }
+
+    fn admit(&self, mut invocation: Invocation) -> Result<Invocation, (usize, Failure)> {
+        self.check(&invocation).map_err(|failure| (invocation.input.items(), failure))?;
+        if let Input::Http(input) = &mut invocation.input {
+            bound_body(input, self.body_bytes_max);
+        }
+        Ok(invocation)
+    }
+
+    fn check(&self, invocation: &Invocation) -> Result<(), Failure> {
+        if invocation.hops > self.hops_max {
+            let detail = format!("the call came through more than {} functions", self.hops_max);
+            return Err(Failure::new(FailureClass::Rejected, detail));
+        }
+        if invocation.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            let detail = "the caller's deadline had passed before the call began";
+            return Err(Failure::new(FailureClass::Timeout, detail));
+        }
+        if smallest_size(&invocation.input) > self.body_bytes_max {
+            return Err(too_large(self.body_bytes_max));
+        }
+        Ok(())
+    }
+}
+
+/// What is known of the payload's size before it is read.
+fn smallest_size(input: &Input) -> u64 {
+    match input {
+        Input::Http(input) => input.request.body().size_hint().lower(),
+        Input::Events(items) => items
+            .iter()
+            .map(|item| item.event.data.as_ref().map_or(0, |data| data.len() as u64))
+            .sum(),
+    }
+}
+
+/// A body of unknown length is counted as it streams.
+fn bound_body(input: &mut HttpInput, bytes_max: u64) {
+    let body = input.request.body_mut();
+    if body.size_hint().exact().is_none() {
+        let inner = std::mem::take(body);
+        *body = LimitedBody::new(inner, bytes_max).boxed_unsync();
+    }
+}
+
+impl<I: Invoke> Invoke for Admit<I> {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
+        match self.admit(invocation) {
+            Ok(admitted) => self.inner.invoke(admitted),
+            Err((items, failure)) => Box::pin(async move { all_failed(items, &failure) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Fake, class, invocation, with_body};
+    use crate::bytes_body;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    fn layer() -> (Admit<Arc<Fake>>, Arc<Fake>) {
+        let fake = Arc::new(Fake::default());
+        (Admit::new(Arc::clone(&fake), 4, 2), fake)
+    }
+
+    #[tokio::test]
+    async fn a_body_known_to_be_too_large_never_starts() {
+        let (layer, fake) = layer();
+        let ended = class(layer.invoke(with_body(bytes_body("12345"))).await);
+        assert_eq!(ended, Some(FailureClass::TooLarge));
+        assert_eq!(fake.calls.load(Ordering::SeqCst), 0);
+        assert_eq!(class(layer.invoke(with_body(bytes_body("1234"))).await), None);
+    }
+
+    #[tokio::test]
+    async fn a_chain_ends_at_the_hop_limit() {
+        let (layer, _) = layer();
+        let mut call = invocation();
+        call.hops = 2;
+        assert_eq!(class(layer.invoke(call).await), None);
+        let mut call = invocation();
+        call.hops = 3;
+        assert_eq!(class(layer.invoke(call).await), Some(FailureClass::Rejected));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_in_the_past_never_starts() {
+        let (layer, fake) = layer();
+        let mut call = invocation();
+        call.deadline = Some(Instant::now());
+        assert_eq!(class(layer.invoke(call).await), Some(FailureClass::Timeout));
+        assert_eq!(fake.calls.load(Ordering::SeqCst), 0);
+    }
+}

@@ -1,0 +1,33 @@
+//! The way of an invocation: what is passed, who may be called, and the policy between them.
+//!
+//! Layer L1. This crate must not know an engine, a backend, a socket or the manifest. Its main
+//! types are [`Invocation`], the trait [`Invoke`] and the [`Dispatcher`] that triggers hold.
+
+mod body;
+mod cloud_event;
+mod dispatcher;
+mod id;
+mod invocation;
+mod layer;
+mod outcome;
+mod status;
+
+pub use body::{Body, LimitedBody, bytes_body, collect_body, empty_body};
+pub use cloud_event::{event_from_request, response_from_reply};
+pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, WeakDispatcher};
+pub use id::new_invocation_id;
+pub use invocation::{HttpInput, Input, Invocation, Item};
+pub use layer::{Admit, Concurrency, Deadline, HostLimit, Trace};
+pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
+pub use status::Status;
+
+use futures_util::future::BoxFuture;
+
+/// What takes an invocation: the engine's functions and every policy layer before them.
+pub trait Invoke: Send + Sync {
+    /// Runs the invocation and gives one outcome per item, in the order of the items (an HTTP
+    /// request is one item).
+    ///
+    /// Cancel-safe: dropping the future cancels the invocation and frees what it held.
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>>;
+}

@@ -1,0 +1,66 @@
+//! `[store]`, `[kafka]` and `[redis]`: where things are kept, and the defaults of outside servers.
+
+use std::collections::BTreeMap;
+
+use crate::read::{Node, Reader, table, words};
+
+table! {
+    /// Where queues, keys and records are kept.
+    #[check(url_is_of_redis)]
+    pub struct Store: Default {
+        /// `embedded`: a file in the data directory; `redis`: shared between replicas.
+        kind: StoreKind = StoreKind::Embedded,
+        /// The Redis server; without it that of `[redis]`.
+        url: Option<String>,
+        /// `strict` refuses a Redis without an append-only file or with an evicting policy.
+        durability: Durability = Durability::Strict,
+    }
+}
+
+fn url_is_of_redis(store: &Store, node: &Node<'_>, reader: &mut Reader<'_>) {
+    if store.kind == StoreKind::Embedded && store.url.is_some() {
+        reader.report_at(
+            node,
+            "url",
+            "only a store with `kind = \"redis\"` has a url",
+        );
+    }
+}
+
+words! {
+    /// What keeps the store.
+    pub enum StoreKind {
+        /// A file in the data directory.
+        Embedded = "embedded",
+        /// A Redis server, shared between replicas.
+        Redis = "redis",
+    }
+}
+
+words! {
+    /// What is asked of a Redis that keeps the store.
+    pub enum Durability {
+        /// An append-only file and no evicting policy.
+        Strict = "strict",
+        /// Nothing.
+        Relaxed = "relaxed",
+    }
+}
+
+table! {
+    /// Defaults of everything that talks to Kafka.
+    pub struct Kafka: Default {
+        /// The brokers, `HOST:PORT` with commas between.
+        brokers: String = "localhost:9092".to_owned(),
+        /// Any key of librdkafka.
+        options: BTreeMap<String, String>,
+    }
+}
+
+table! {
+    /// Defaults of everything that talks to Redis.
+    pub struct Redis: Default {
+        /// The server, as `redis://` or `rediss://`.
+        url: String = "redis://localhost:6379".to_owned(),
+    }
+}

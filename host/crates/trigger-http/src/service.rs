@@ -1,0 +1,103 @@
+//! One request: finds its route, calls its function, encodes what comes back.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::ALLOW;
+use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
+use wfh_invoke::{
+    Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id,
+};
+use wfh_manifest::Lookup;
+use wfh_telemetry::TraceContext;
+
+use crate::answer::{Answer, answer};
+use crate::config::{Route, Routes};
+use crate::problem::problem;
+use crate::request::{Peer, check, prepare};
+use crate::watch::Watch;
+
+/// What the requests of one connection share.
+pub(crate) struct Service {
+    pub(crate) routes: Routes,
+    pub(crate) peer: Peer,
+    pub(crate) watch: Watch,
+    pub(crate) requests_max: u64,
+}
+
+impl Service {
+    /// Answers one request. Dropping the future cancels the call.
+    pub(crate) async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Answer>, Infallible> {
+        let id = new_invocation_id();
+        let (requests, in_flight) = self.watch.request(request.version());
+        let outcome = self.outcome(id, request).await;
+        let is_last = requests >= self.requests_max;
+        Ok(answer(id, outcome, &self.watch, in_flight, is_last))
+    }
+
+    async fn outcome(&self, id: InvocationId, request: Request<Incoming>) -> Result<Outcome, Response<Body>> {
+        if let Err(reason) = check(&request) {
+            let mut refused = problem(400, ErrorCode::BadRequest, Some(reason), id);
+            refused.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+            return Err(refused);
+        }
+        let (mut head, body) = request.into_parts();
+        let routes = self.routes.load();
+        let route = {
+            // Both are reference-counted: cheaper than a copy of the path.
+            let (uri, method) = (head.uri.clone(), head.method.clone());
+            match routes.find(method.as_str(), uri.path()) {
+                Lookup::Found { value, parameters, .. } => {
+                    let pairs = parameters.iter().map(|(name, value)| (*name, &**value));
+                    prepare(&mut head, &self.peer, pairs);
+                    value.clone()
+                }
+                Lookup::MethodNotAllowed { allow } => return Err(not_allowed(&allow, id)),
+                Lookup::NotFound => return Err(problem(404, ErrorCode::NoRoute, None, id)),
+            }
+        };
+        drop(routes);
+        Ok(call(id, &route, Request::from_parts(head, incoming(body))).await)
+    }
+}
+
+async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcome {
+    let trace = TraceContext::from_headers(request.headers());
+    let invocation = Invocation {
+        id,
+        target: route.target.clone(),
+        deadline: None,
+        hops: 0,
+        trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
+        input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
+    };
+    let outcome = route.stack.invoke(invocation).await.into_iter().next();
+    outcome.unwrap_or_else(|| {
+        Outcome::Failed(Failure::new(FailureClass::Internal, "a call without an outcome"))
+    })
+}
+
+fn incoming(body: Incoming) -> Body {
+    if body.is_end_stream() {
+        return empty_body();
+    }
+    body.map_err(|error| {
+        Failure::new(FailureClass::Cancelled, format!("the client broke off its body: {error}"))
+    })
+    .boxed_unsync()
+}
+
+fn not_allowed(allow: &[String], id: InvocationId) -> Response<Body> {
+    let mut response = problem(405, ErrorCode::MethodNotAllowed, None, id);
+    if let Ok(value) = HeaderValue::from_str(&allow.join(", ")) {
+        response.headers_mut().insert(ALLOW, value);
+    }
+    response
+}

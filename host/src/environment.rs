@@ -1,0 +1,16 @@
+//! The one file that reads environment variables.
+
+/// A variable's value; one that is not Unicode counts as unset.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What to log, if the operator says so.
+pub(crate) fn log_filter() -> Option<String> {
+    variable("WFH_LOG").or_else(|| variable("RUST_LOG"))
+}
+
+/// Whether colours are unwanted (<https://no-color.org>).
+pub(crate) fn no_color() -> bool {
+    variable("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

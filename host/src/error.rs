@@ -1,0 +1,75 @@
+//! What stops a command, with its stable code.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use wfh_event::ErrorCode;
+
+/// What stops a command. Prints as everything an operator needs.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The manifest's errors, rendered, one a line.
+    #[error("{}: {}", ErrorCode::ManifestInvalid, lines(.0))]
+    Manifest(Vec<String>),
+    /// The manifest uses what this version lacks, rendered, one a line.
+    #[error("{}: {}", ErrorCode::NotOffered, lines(.0))]
+    NotOffered(Vec<String>),
+    /// A file cannot be read.
+    #[error("{}: {path}: {source}", ErrorCode::FileUnreadable)]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Functions that cannot be loaded, one a line.
+    #[error("{}", .0.join("\n"))]
+    Functions(Vec<String>),
+    /// A secret without a value.
+    #[error("{}: {key}: {reason}", ErrorCode::SecretMissing)]
+    Secret {
+        /// Where the manifest asks for it.
+        key: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The engine.
+    #[error("{code}: {0}", code = .0.code())]
+    Engine(#[from] wfh_engine::EngineError),
+    /// The HTTP listener.
+    #[error("{code}: {0}", code = .0.code())]
+    Http(#[from] wfh_trigger_http::HttpTriggerError),
+    /// The admin listener.
+    #[error("{}: admin: cannot listen on {address}: {source}", ErrorCode::BindFailed)]
+    AdminBind {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The admin port would be open to others.
+    #[error(
+        "{}: admin.listen = {address} is not a loopback address; set admin.token = {{ env = \"...\" }} or listen on 127.0.0.1",
+        ErrorCode::AdminTokenMissing
+    )]
+    AdminToken {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// Threads, signals, standard output.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}
+
+fn lines(errors: &[String]) -> String {
+    match errors {
+        [only] => only.clone(),
+        several => format!("{} errors\n{}", several.len(), several.join("\n")),
+    }
+}

@@ -1,0 +1,44 @@
+//! `wfh`, the WebAssembly function host: command line, wiring, signals, drain.
+//!
+//! Layer L3. The only crate that knows everything, and the only place that reads configuration
+//! files, the environment and signals.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+mod command;
+mod deploy;
+mod environment;
+mod error;
+mod log;
+mod manifest_file;
+mod progress;
+mod runtime;
+mod serve;
+mod settings;
+mod watch;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let ran = match cli::Cli::parse().command {
+        cli::Command::Serve(options) => serve::serve(&options),
+        cli::Command::Check(options) => command::check(&options),
+        cli::Command::Schema => command::schema(),
+        cli::Command::Completions { shell } => command::completions(shell),
+        cli::Command::Man => command::man(),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Logs that were held back explain the error; they come first.
+            log::release();
+            log::flush();
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Reads a manifest, or makes one for a bare component.
+
+use std::path::{Path, PathBuf};
+
+use wfh_manifest::{Diagnostic, Manifest, Parsed, render};
+
+use crate::environment;
+use crate::error::Error;
+
+/// A manifest and where it came from.
+pub(crate) struct ManifestFile {
+    pub(crate) manifest: Manifest,
+    /// What relative paths are relative to.
+    pub(crate) directory: PathBuf,
+    /// Allowed, but probably not meant; rendered.
+    pub(crate) warnings: Vec<String>,
+    path: PathBuf,
+    text: String,
+    parsed: Parsed,
+}
+
+impl ManifestFile {
+    /// Reads and validates. A path that ends in `.wasm` is a bare component.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            return Self::bare(path);
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+        let parsed = Manifest::parse(&text, &environment::variable)
+            .map_err(|errors| Error::Manifest(rendered(&errors, path, &text)))?;
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Self::offered(path, text, parsed, directory)
+    }
+
+    fn bare(path: &Path) -> Result<Self, Error> {
+        let parsed = Manifest::single_component(path, None)
+            .map_err(|errors| Error::Manifest(rendered(&errors, path, "")))?;
+        Self::offered(path, String::new(), parsed, PathBuf::from("."))
+    }
+
+    fn offered(
+        path: &Path,
+        text: String,
+        parsed: Parsed,
+        directory: PathBuf,
+    ) -> Result<Self, Error> {
+        let lacking = parsed.not_offered(&[]);
+        if !lacking.is_empty() {
+            return Err(Error::NotOffered(rendered(&lacking, path, &text)));
+        }
+        let warnings = rendered(&parsed.warnings, path, &text);
+        let manifest = parsed.manifest.clone();
+        Ok(Self { manifest, directory, warnings, path: path.to_owned(), text, parsed })
+    }
+
+    /// A path of the manifest, relative to its directory.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// Says of a key's value what only the host could find out.
+    pub(crate) fn error_at(&self, key: &str, message: &str) -> String {
+        if self.text.is_empty() {
+            return format!("{}: {message}", self.path.display());
+        }
+        render(&self.parsed.diagnostic(key, message), &self.path.display().to_string(), &self.text)
+    }
+}
+
+fn rendered(diagnostics: &[Diagnostic], path: &Path, text: &str) -> Vec<String> {
+    let name = path.display().to_string();
+    diagnostics.iter().map(|diagnostic| render(diagnostic, &name, text)).collect()
+}

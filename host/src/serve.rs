@@ -1,0 +1,218 @@
+//! `wfh serve`: binds, loads, says so, serves, drains.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use wfh_admin::Admin;
+use wfh_engine::Engine;
+use wfh_invoke::Status;
+use wfh_manifest::{LogFormat, Manifest};
+use wfh_trigger_http::{HttpTrigger, Shutdown};
+
+use crate::cli;
+use crate::deploy::Deployment;
+use crate::error::Error;
+use crate::manifest_file::ManifestFile;
+use crate::runtime::Workers;
+use crate::{log, settings, watch};
+
+/// How often sandboxes are looked at that wait for their next call.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Serves until a signal, and drains.
+pub(crate) fn serve(options: &cli::Serve) -> Result<(), Error> {
+    let file = ManifestFile::read(&options.path)?;
+    log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
+    install_tls_provider();
+    let workers =
+        Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
+    let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let served = main.block_on(run(options, file, &workers));
+    workers.stop();
+    log::flush();
+    served
+}
+
+fn is_json(manifest: &Manifest) -> bool {
+    match manifest.telemetry.log_format {
+        Some(LogFormat::Json) => true,
+        Some(LogFormat::Human) => false,
+        None => !std::io::stderr().is_terminal(),
+    }
+}
+
+/// One provider for every part that speaks TLS.
+fn install_tls_provider() {
+    // An error says that one is installed already, which is what we want.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Result<(), Error> {
+    let mut stop = StopSignals::new()?;
+    let status = Arc::new(Status::default());
+    status.wait_for("functions", "compiling");
+    let stopped = CancellationToken::new();
+    let admin = bind_admin(options, &file, &status).await?;
+    let admin_address = admin.local_addr()?;
+    let answering = tokio::spawn(admin.run(stopped.clone()));
+
+    let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
+    let cache_dir = data_dir(options, &file).join("cache");
+    let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied);
+    let loading = tokio::task::spawn_blocking(move || {
+        let engine = Arc::new(Engine::new(config)?);
+        let mut deployment = Deployment::new(Arc::clone(&engine), &file.manifest);
+        deployment.apply(&file)?;
+        Ok::<_, Error>((engine, deployment, file))
+    });
+    let (engine, deployment, file) = tokio::select! {
+        loaded = loading => loaded.map_err(std::io::Error::other)??,
+        () = stop.next() => std::process::exit(0),
+    };
+
+    let shutdown = Shutdown::default();
+    let http = bind_http(options, &file, &deployment, &shutdown)?;
+    announce(http.as_ref(), admin_address, &file)?;
+    status.is_ready("functions");
+    if options.watch {
+        watch::start(options.path.clone(), file.directory.clone(), deployment)?;
+    } else {
+        // Calls between functions go through it as long as the host lives.
+        std::mem::forget(deployment);
+    }
+    tokio::spawn(drop_idle(Arc::clone(&engine)));
+
+    let bounds = (file.manifest.serve.drain_delay, file.manifest.serve.shutdown_timeout);
+    let serving = async {
+        match http {
+            Some(http) => http.run(workers.handles(), shutdown.clone()).await,
+            None => {
+                shutdown.drain.cancelled().await;
+                Ok(())
+            }
+        }
+    };
+    let (served, ()) = tokio::join!(serving, drain(&mut stop, &status, &shutdown, bounds));
+    stopped.cancel();
+    let _ = answering.await;
+    served.map_err(Error::from)
+}
+
+/// `data-dir` of the command line, of the manifest, or `.wfh` beside it.
+fn data_dir(options: &cli::Serve, file: &ManifestFile) -> PathBuf {
+    let configured = file.manifest.serve.data_dir.as_deref();
+    match &options.data_dir {
+        Some(directory) => directory.clone(),
+        None => file.resolve(configured.unwrap_or(Path::new(".wfh"))),
+    }
+}
+
+async fn bind_admin(
+    options: &cli::Serve,
+    file: &ManifestFile,
+    status: &Arc<Status>,
+) -> Result<Admin, Error> {
+    let address = options.admin.unwrap_or(file.manifest.admin.listen);
+    match &file.manifest.admin.token {
+        Some(source) => drop(settings::read_secret(file, "admin.token", source)?),
+        None if address.ip().is_loopback() => {}
+        None => return Err(Error::AdminToken { address }),
+    }
+    let bound = Admin::bind(address, Arc::clone(status)).await;
+    bound.map_err(|source| Error::AdminBind { address, source })
+}
+
+fn bind_http(
+    options: &cli::Serve,
+    file: &ManifestFile,
+    deployment: &Deployment,
+    shutdown: &Shutdown,
+) -> Result<Option<HttpTrigger>, Error> {
+    if file.manifest.triggers.http.is_empty() {
+        return Ok(None);
+    }
+    let config = settings::http(file, options.listen);
+    let routes = Arc::clone(&deployment.routes);
+    Ok(Some(HttpTrigger::bind(config, routes, shutdown.drain.clone())?))
+}
+
+/// The lines that scripts wait for, then whatever was held back.
+fn announce(
+    http: Option<&HttpTrigger>,
+    admin: SocketAddr,
+    file: &ManifestFile,
+) -> Result<(), Error> {
+    match http {
+        Some(http) => {
+            let scheme = if http.is_tls() { "https" } else { "http" };
+            eprintln!("Serving HTTP on {scheme}://{}/", http.local_addr()?);
+        }
+        None => eprintln!("Serving 0 triggers"),
+    }
+    eprintln!("Admin on http://{admin}");
+    for warning in &file.warnings {
+        eprintln!("warning: {warning}");
+    }
+    log::release();
+    Ok(())
+}
+
+async fn drop_idle(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(IDLE_INTERVAL).await;
+        engine.drop_idle();
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<Self, Error> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The first signal drains, in the documented order; a second one stops at once.
+async fn drain(
+    stop: &mut StopSignals,
+    status: &Status,
+    shutdown: &Shutdown,
+    (drain_delay, shutdown_timeout): (Duration, Duration),
+) {
+    stop.next().await;
+    tracing::info!("draining");
+    status.wait_for("host", "draining");
+    let ordered = async {
+        tokio::time::sleep(drain_delay).await;
+        shutdown.drain.cancel();
+        tokio::time::sleep(shutdown_timeout).await;
+        tracing::warn!("shutdown_timeout is over, calls in flight are cancelled");
+        shutdown.cancel.cancel();
+    };
+    tokio::select! {
+        () = ordered => {}
+        () = stop.next() => {
+            tracing::warn!("second signal, stopped at once");
+            log::flush();
+            std::process::exit(130);
+        }
+    }
+}
