@@ -25,7 +25,10 @@ pub(crate) fn check(options: &cli::Check) -> Result<(), Error> {
     let engine = Engine::new(config)?;
     let functions = load_all(&engine, &file)?.len();
     let triggers = file.manifest.triggers.http.len();
-    println!("{}: ok, functions: {functions}, triggers: {triggers}", options.path.display());
+    println!(
+        "{}: ok, functions: {functions}, triggers: {triggers}",
+        options.path.display()
+    );
     Ok(())
 }
 

@@ -51,7 +51,9 @@ impl Deployment {
         let loaded = load_all(&self.engine, file)?;
         let mut functions = HashMap::new();
         for (name, function) in loaded {
-            let Some(described) = file.manifest.functions.get(&name) else { continue };
+            let Some(described) = file.manifest.functions.get(&name) else {
+                continue;
+            };
             let policy = settings::policy(&file.manifest, &name, described);
             let deployed = self.deploy(&name, policy, Arc::new(function));
             functions.insert(name, deployed);
@@ -83,7 +85,11 @@ impl Deployment {
             _ => {
                 let slot = Slot::new(function);
                 let stack = Arc::new(policy.stack(slot.clone(), &self.host));
-                Deployed { slot, stack, policy }
+                Deployed {
+                    slot,
+                    stack,
+                    policy,
+                }
             }
         }
     }
@@ -95,8 +101,12 @@ fn routes(
 ) -> Result<RouteTable<Route>, Error> {
     let mut routes = Vec::new();
     for trigger in &file.manifest.triggers.http {
-        let Target::Function(name) = &trigger.config.target else { continue };
-        let Some(deployed) = functions.get(name) else { continue };
+        let Target::Function(name) = &trigger.config.target else {
+            continue;
+        };
+        let Some(deployed) = functions.get(name) else {
+            continue;
+        };
         let route = Route {
             pattern: trigger.config.route.as_str().into(),
             target: trigger.config.target.clone(),
@@ -104,9 +114,8 @@ fn routes(
         };
         routes.push((trigger.config.route(), route));
     }
-    RouteTable::build(routes).map_err(|conflicts| {
-        Error::Manifest(conflicts.iter().map(ToString::to_string).collect())
-    })
+    RouteTable::build(routes)
+        .map_err(|conflicts| Error::Manifest(conflicts.iter().map(ToString::to_string).collect()))
 }
 
 type Loaded = BTreeMap<FunctionName, Function>;
@@ -119,12 +128,18 @@ pub(crate) fn load_all(engine: &Engine, file: &ManifestFile) -> Result<Loaded, E
     let loaded = Mutex::new(Loaded::new());
     let errors = Mutex::new(Vec::new());
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = file.manifest.engine.compile_threads.map_or_else(cores, |threads| threads as usize);
+    let threads = file
+        .manifest
+        .engine
+        .compile_threads
+        .map_or_else(cores, |threads| threads as usize);
     let work = || {
         while let Some((name, function)) = described.get(next.fetch_add(1, Ordering::Relaxed)) {
             bar.set_message(name.to_string());
             match load(engine, file, name, function) {
-                Ok(function) => lock(&loaded).insert((*name).clone(), function).map_or((), drop),
+                Ok(function) => lock(&loaded)
+                    .insert((*name).clone(), function)
+                    .map_or((), drop),
                 Err(error) => lock(&errors).push(error),
             }
             bar.inc(1);
@@ -155,7 +170,10 @@ fn load(
     let config = settings::function(file, name, function).map_err(|error| error.to_string())?;
     let wasm = std::fs::read(&path).map_err(|error| {
         let code = wfh_event::ErrorCode::FileUnreadable;
-        format!("{code}: {}", file.error_at(&key, &format!("{}: {error}", path.display())))
+        format!(
+            "{code}: {}",
+            file.error_at(&key, &format!("{}: {error}", path.display()))
+        )
     })?;
     engine.load(config, &wasm).map_err(|error: EngineError| {
         let message = format!("{}: {error}", path.display());

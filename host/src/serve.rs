@@ -30,9 +30,13 @@ pub(crate) fn serve(options: &cli::Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
     install_tls_provider();
-    let workers =
-        Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
-    let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let workers = Workers::start(
+        file.manifest.engine.scheduler,
+        settings::workers(&file.manifest),
+    )?;
+    let main = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let served = main.block_on(run(options, file, &workers));
     workers.stop();
     log::flush();
@@ -88,7 +92,10 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
     }
     tokio::spawn(drop_idle(Arc::clone(&engine)));
 
-    let bounds = (file.manifest.serve.drain_delay, file.manifest.serve.shutdown_timeout);
+    let bounds = (
+        file.manifest.serve.drain_delay,
+        file.manifest.serve.shutdown_timeout,
+    );
     let serving = async {
         match http {
             Some(http) => http.run(workers.handles(), shutdown.clone()).await,
@@ -139,7 +146,11 @@ fn bind_http(
     }
     let config = settings::http(file, options.listen);
     let routes = Arc::clone(&deployment.routes);
-    Ok(Some(HttpTrigger::bind(config, routes, shutdown.drain.clone())?))
+    Ok(Some(HttpTrigger::bind(
+        config,
+        routes,
+        shutdown.drain.clone(),
+    )?))
 }
 
 /// The lines that scripts wait for, then whatever was held back.
@@ -179,7 +190,10 @@ struct StopSignals {
 impl StopSignals {
     fn new() -> Result<Self, Error> {
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+        Ok(Self {
+            interrupt: signal(interrupt)?,
+            terminate: signal(terminate)?,
+        })
     }
 
     async fn next(&mut self) {

@@ -27,7 +27,11 @@ pub(crate) fn engine(
     ports_denied: Arc<ArcSwap<Vec<u16>>>,
 ) -> EngineConfig {
     let (engine, outgoing) = (&manifest.engine, &manifest.outgoing);
-    let largest = manifest.functions.values().map(|function| function.memory.as_u64()).max();
+    let largest = manifest
+        .functions
+        .values()
+        .map(|function| function.memory.as_u64())
+        .max();
     let keep = keep_resident(engine.memory_keep_resident.as_u64(), engine.instances_max);
     EngineConfig {
         instances_max: engine.instances_max,
@@ -58,20 +62,29 @@ pub(crate) fn engine(
 /// of it.
 fn keep_resident(wanted: u64, instances_max: u32) -> u64 {
     const PAGE: u64 = 64 << 10;
-    let Some(limit) = memory_limit() else { return wanted };
+    let Some(limit) = memory_limit() else {
+        return wanted;
+    };
     let fair = limit / 4 / u64::from(instances_max.max(1));
     wanted.min((fair / PAGE).max(1) * PAGE)
 }
 
 /// The container's memory limit, if there is one (cgroup v2).
 fn memory_limit() -> Option<u64> {
-    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Threads that run functions.
 pub(crate) fn workers(manifest: &Manifest) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    manifest.engine.workers.map_or_else(cores, |workers| workers as usize)
+    manifest
+        .engine
+        .workers
+        .map_or_else(cores, |workers| workers as usize)
 }
 
 /// `[http]`.
@@ -102,8 +115,11 @@ pub(crate) fn function(
     name: &FunctionName,
     function: &Function,
 ) -> Result<FunctionConfig, Error> {
-    let mut config: Vec<(String, String)> =
-        function.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut config: Vec<(String, String)> = function
+        .config
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     for (secret, source) in &function.secrets {
         let key = format!("function.{name}.secret.{secret}");
         config.push((secret.to_string(), read_secret(file, &key, source)?));
@@ -124,7 +140,11 @@ pub(crate) fn function(
             wfh_manifest::InitMode::Strict => InitMode::Strict,
             wfh_manifest::InitMode::Lenient => InitMode::Lenient,
         },
-        env: function.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        env: function
+            .env
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
         config,
         files: function.allow.files.iter().map(grant).collect(),
         http: function.allow.http.clone(),
@@ -140,7 +160,9 @@ pub(crate) fn policy(
     name: &FunctionName,
     function: &Function,
 ) -> FunctionPolicy {
-    let body_bytes_max = function.body_bytes_max.unwrap_or(manifest.http.body_bytes_max);
+    let body_bytes_max = function
+        .body_bytes_max
+        .unwrap_or(manifest.http.body_bytes_max);
     FunctionPolicy {
         name: name.clone(),
         timeout: function.timeout,
@@ -157,7 +179,10 @@ pub(crate) fn read_secret(
     key: &str,
     source: &SecretSource,
 ) -> Result<String, Error> {
-    let missing = |reason: String| Error::Secret { key: key.to_owned(), reason };
+    let missing = |reason: String| Error::Secret {
+        key: key.to_owned(),
+        reason,
+    };
     match source {
         SecretSource::Env(name) => environment::variable(name)
             .ok_or_else(|| missing(format!("the environment variable {name} is not set"))),

@@ -16,14 +16,17 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 
 /// Watches in a thread of its own, which keeps the deployment. What cannot be deployed is logged,
 /// and the old version goes on serving.
-pub(crate) fn start(path: PathBuf, directory: PathBuf, mut deployment: Deployment) -> Result<(), Error> {
+pub(crate) fn start(
+    path: PathBuf,
+    directory: PathBuf,
+    mut deployment: Deployment,
+) -> Result<(), Error> {
     let (sender, changes) = mpsc::channel();
     let on_change = move |result: DebounceEventResult| {
         // The receiver lives as long as the process.
         let _ = sender.send(result);
     };
-    let mut debouncer =
-        new_debouncer(DEBOUNCE, None, on_change).map_err(std::io::Error::other)?;
+    let mut debouncer = new_debouncer(DEBOUNCE, None, on_change).map_err(std::io::Error::other)?;
     watch_files(&mut debouncer, &path, &directory);
     let thread = std::thread::Builder::new().name("wfh-watch".to_owned());
     thread.spawn(move || {

@@ -49,7 +49,10 @@ impl Engine {
             Some(directory) => Some(Cache::open(directory.clone(), config.cache_bytes_max)?),
             None => None,
         };
-        let (p2, p3) = (half(&config, Generation::P2)?, half(&config, Generation::P3)?);
+        let (p2, p3) = (
+            half(&config, Generation::P2)?,
+            half(&config, Generation::P3)?,
+        );
         let start_failed = |error: std::io::Error| EngineError::Pool(error.to_string());
         let engines = vec![p2.engine.clone(), p3.engine.clone()];
         let ticker = Arc::new(Ticker::start(engines).map_err(start_failed)?);
@@ -68,7 +71,16 @@ impl Engine {
         });
         let loaded = Mutex::new(Vec::new());
         let background = Some(background);
-        Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
+        Ok(Self {
+            config,
+            cache,
+            p2,
+            p3,
+            ticker,
+            environment,
+            background,
+            loaded,
+        })
     }
 
     /// Lets functions call each other through `dispatcher`. Only the first call counts.
@@ -191,7 +203,10 @@ impl Engine {
             Some(runtime) => runtime.handle().clone(),
             None => tokio::runtime::Handle::current(),
         };
-        Background { threads, hogs: Arc::new(AtomicBool::new(false)) }
+        Background {
+            threads,
+            hogs: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// The largest memory a function may be given.
@@ -217,10 +232,7 @@ fn half(config: &EngineConfig, generation: Generation) -> Result<Half, EngineErr
     Ok(Half { engine, linker })
 }
 
-fn linker(
-    engine: &wasmtime::Engine,
-    generation: Generation,
-) -> wasmtime::Result<Linker<Sandbox>> {
+fn linker(engine: &wasmtime::Engine, generation: Generation) -> wasmtime::Result<Linker<Sandbox>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -236,7 +248,10 @@ fn linker(
 fn check_directories(config: &FunctionConfig) -> Result<(), EngineError> {
     for grant in &config.files {
         if let Err(source) = std::fs::read_dir(&grant.host) {
-            return Err(EngineError::Directory { path: grant.host.clone(), source });
+            return Err(EngineError::Directory {
+                path: grant.host.clone(),
+                source,
+            });
         }
     }
     Ok(())

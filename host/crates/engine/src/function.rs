@@ -9,12 +9,13 @@ use wasmtime::Engine;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{
-    HttpInput, Input, Invocation, Invoke, Outcome, Reply, Tail, collect_body,
-    event_from_request, response_from_reply,
+    HttpInput, Input, Invocation, Invoke, Outcome, Reply, Tail, collect_body, event_from_request,
+    response_from_reply,
 };
 
 use crate::FunctionConfig;
 use crate::call::{run_event, run_http_p2, run_http_p3};
+use crate::concurrent;
 use crate::inspect::Kind;
 use crate::instance::{Exports, Instance, Pre};
 use crate::outgoing::{Client, Environment};
@@ -23,11 +24,15 @@ use crate::sandbox::CallInfo;
 use crate::ticker::Ticker;
 
 /// A sandbox that nobody called for this long is dropped.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// A compiled function with its grants. Cheap to clone; dropping the last clone frees its code.
 #[derive(Clone)]
-pub struct Function(Arc<Shared>);
+pub struct Function {
+    shared: Arc<Shared>,
+    /// For sandboxes that serve several calls at once.
+    concurrent: Option<concurrent::Handler>,
+}
 
 /// What a function's sandboxes share.
 pub(crate) struct Shared {
@@ -86,17 +91,21 @@ impl Shared {
 
 impl Function {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+        let shared = Arc::new(shared);
+        let is_concurrent = shared.kind == Kind::HttpP3 && shared.config.reuse_concurrency > 1;
+        let concurrent = is_concurrent
+            .then(|| concurrent::Handler::new(concurrent::Function(Arc::clone(&shared))));
+        Self { shared, concurrent }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.0
+        &self.shared
     }
 
     /// How many sandboxes were made so far: cold starts, in the words of other platforms.
     #[must_use]
     pub fn instantiations(&self) -> u64 {
-        self.0.instantiations.load(Ordering::Relaxed)
+        self.shared.instantiations.load(Ordering::Relaxed)
     }
 
     /// Runs `input` in a task of its own and waits for its answer. Dropping the future cancels the
@@ -105,21 +114,37 @@ impl Function {
         let (running, answer) = Call::new();
         let mut cancel = CancelOnDrop::new(Arc::clone(&running));
         let deadline = call.deadline;
-        let guest = run_guest(Arc::clone(&self.0), call, input, Arc::clone(&running));
-        let ticking = self.0.ticker.guest();
-        GuestTask::spawn(Box::pin(guest), running, deadline, &self.0.background, ticking);
+        let guest = run_guest(Arc::clone(&self.shared), call, input, Arc::clone(&running));
+        let ticking = self.shared.ticker.guest();
+        GuestTask::spawn(
+            Box::pin(guest),
+            running,
+            deadline,
+            &self.shared.background,
+            ticking,
+        );
         let answer = answer.await.unwrap_or_else(|_| Err(lost()));
         cancel.disarm();
         answer
     }
 
+    async fn run_p3(&self, call: CallInfo, input: Box<HttpInput>) -> Answer {
+        match &self.concurrent {
+            Some(handler) => concurrent::run(handler, call, input.request).await,
+            None => self.run(call, Input::Http(input)).await,
+        }
+    }
+
     /// An event function called over HTTP: the request becomes an event, the reply a response.
     async fn run_as_event(&self, call: CallInfo, input: HttpInput) -> Answer {
         let (parts, body) = input.request.into_parts();
-        let body = collect_body(body, self.0.config.event_bytes_max).await?;
+        let body = collect_body(body, self.shared.config.event_bytes_max).await?;
         let request = http::Request::from_parts(parts, body);
         let item = event_from_request(call.id, &input.route, request)?;
-        let call = CallInfo { event_key: Some(item.event_key.clone()), ..call };
+        let call = CallInfo {
+            event_key: Some(item.event_key.clone()),
+            ..call
+        };
         let outcomes = self.run(call, Input::Events(vec![item])).await?;
         Ok(outcomes.into_iter().map(as_response).collect())
     }
@@ -130,11 +155,12 @@ impl Invoke for Function {
         Box::pin(async move {
             let items = invocation.input.items();
             let call = call_info(&invocation);
-            let answer = match (self.0.kind, invocation.input) {
+            let answer = match (self.shared.kind, invocation.input) {
+                (Kind::HttpP3, Input::Http(input)) => self.run_p3(call, input).await,
                 (Kind::Event | Kind::Batch, Input::Http(input)) => {
                     self.run_as_event(call, *input).await
                 }
-                (Kind::HttpP2 | Kind::HttpP3, input @ Input::Http(_))
+                (Kind::HttpP2, input @ Input::Http(_))
                 | (Kind::Event | Kind::Batch, input @ Input::Events(_)) => {
                     self.run(call, input).await
                 }
@@ -144,7 +170,9 @@ impl Invoke for Function {
                 )),
             };
             answer.unwrap_or_else(|failure| {
-                (0..items).map(|_| Outcome::Failed(failure.clone())).collect()
+                (0..items)
+                    .map(|_| Outcome::Failed(failure.clone()))
+                    .collect()
             })
         })
     }
@@ -215,8 +243,9 @@ async fn call_guest(
             running.answer(Ok(outcomes));
             Ok(())
         }
-        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => {
-            Err(Failure::new(FailureClass::Internal, "an event function was given a request"))
-        }
+        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => Err(Failure::new(
+            FailureClass::Internal,
+            "an event function was given a request",
+        )),
     }
 }

@@ -27,7 +27,10 @@ struct Inside {
 
 impl WasiView for Inside {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -53,7 +56,9 @@ pub(crate) fn snapshot(
         })
     }));
     ran.unwrap_or_else(|_| {
-        Err(EngineError::Init("its memory is too large to be snapshotted".to_owned()))
+        Err(EngineError::Init(
+            "its memory is too large to be snapshotted".to_owned(),
+        ))
     })
 }
 
@@ -68,7 +73,10 @@ async fn run(
     let function = format!("{name}.init@{version}()");
     let inside = Inside {
         limiter,
-        wasi: WasiCtxBuilder::new().allow_tcp(false).allow_udp(false).build(),
+        wasi: WasiCtxBuilder::new()
+            .allow_tcp(false)
+            .allow_udp(false)
+            .build(),
         table: ResourceTable::new(),
     };
     let mut store = Store::new(engine, inside);
@@ -104,9 +112,10 @@ fn forbid_random(linker: &mut Linker<Inside>) -> wasmtime::Result<()> {
                           snapshot would hold the same numbers";
     linker.allow_shadowing(true);
     let mut random = linker.instance("wasi:random/random@0.2.0")?;
-    random.func_wrap("get-random-bytes", |_, (_,): (u64,)| -> wasmtime::Result<(Vec<u8>,)> {
-        wasmtime::bail!("{REASON}")
-    })?;
+    random.func_wrap(
+        "get-random-bytes",
+        |_, (_,): (u64,)| -> wasmtime::Result<(Vec<u8>,)> { wasmtime::bail!("{REASON}") },
+    )?;
     random.func_wrap("get-random-u64", |_, (): ()| -> wasmtime::Result<(u64,)> {
         wasmtime::bail!("{REASON}")
     })

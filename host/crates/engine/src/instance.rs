@@ -54,10 +54,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Makes a fresh sandbox for a first call.
-    pub(crate) async fn new(
-        function: &Arc<Shared>,
-        call: Arc<CallInfo>,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn new(function: &Arc<Shared>, call: Arc<CallInfo>) -> Result<Self, Failure> {
         let mut store = Store::new(&function.engine, Sandbox::new(Arc::clone(function), call));
         store.limiter(|sandbox| &mut sandbox.limiter);
         store.epoch_deadline_callback(|_| Ok(on_epoch()));
@@ -66,7 +63,12 @@ impl Instance {
             Ok(exports) => exports,
             Err(error) => return Err(not_instantiated(&store, &error)),
         };
-        Ok(Self { store, exports, calls: 0, idle_since: Instant::now() })
+        Ok(Self {
+            store,
+            exports,
+            calls: 0,
+            idle_since: Instant::now(),
+        })
     }
 
     /// The next call of a reused sandbox begins.

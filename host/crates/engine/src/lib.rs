@@ -7,6 +7,7 @@
 mod cache;
 mod call;
 mod capability;
+mod concurrent;
 mod config;
 mod engine;
 mod error;

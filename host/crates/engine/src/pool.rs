@@ -1,8 +1,6 @@
 //! wasmtime's settings: two engines, one for WASI 0.2 components and one for 0.3, and their pools.
 
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::{EngineConfig, EngineError, PagemapScan};
 
@@ -42,7 +40,9 @@ pub(crate) fn engine(config: &EngineConfig, generation: Generation) -> Result<En
          engine.instances_max"
     );
     Engine::new(&settings(config, generation, false)?).map_err(|error| {
-        EngineError::Pool(format!("the engine cannot start even without a pool: {error:#}"))
+        EngineError::Pool(format!(
+            "the engine cannot start even without a pool: {error:#}"
+        ))
     })
 }
 

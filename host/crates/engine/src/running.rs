@@ -2,7 +2,7 @@
 //! it hogs it.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -33,6 +33,11 @@ thread_local! {
 pub(crate) fn on_epoch() -> UpdateDeadline {
     YIELDED.set(true);
     UpdateDeadline::Yield(1)
+}
+
+/// Whether the guest that was just polled yielded because its tick was over.
+pub(crate) fn yielded() -> bool {
+    YIELDED.replace(false)
 }
 
 /// To be called on each thread that the host makes for background guests.
@@ -106,6 +111,19 @@ impl Call {
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Resolves when the caller has left.
+    pub(crate) async fn cancelled(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.cancelled.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<oneshot::Sender<Answer>>> {
@@ -195,7 +213,7 @@ impl GuestTask {
 
     /// Counts ticks; true when the guest must leave this core.
     fn hogs_this_core(&mut self) -> bool {
-        if !YIELDED.get() {
+        if !yielded() {
             self.ticks_in_a_row = 0;
             return false;
         }
@@ -209,7 +227,9 @@ impl GuestTask {
     }
 
     fn move_to_background(&mut self) {
-        let Some(threads) = self.background.take() else { return };
+        let Some(threads) = self.background.take() else {
+            return;
+        };
         let moved = Self {
             guest: self.guest.take(),
             call: Arc::clone(&self.call),
@@ -225,8 +245,13 @@ impl GuestTask {
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        self.timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)))
+            .as_mut()
+            .poll(cx)
     }
 }
 
@@ -240,7 +265,9 @@ impl Future for GuestTask {
             this.stop(FailureClass::Cancelled, "the caller left");
             return Poll::Ready(());
         }
-        let Some(guest) = &mut this.guest else { return Poll::Ready(()) };
+        let Some(guest) = &mut this.guest else {
+            return Poll::Ready(());
+        };
         YIELDED.set(false);
         if guest.as_mut().poll(cx).is_ready() {
             if !this.hogged {
@@ -254,7 +281,10 @@ impl Future for GuestTask {
             return Poll::Ready(());
         }
         if this.poll_deadline(cx).is_ready() {
-            this.stop(FailureClass::Timeout, "the guest was stopped at its deadline");
+            this.stop(
+                FailureClass::Timeout,
+                "the guest was stopped at its deadline",
+            );
             return Poll::Ready(());
         }
         Poll::Pending

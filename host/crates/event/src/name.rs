@@ -15,13 +15,13 @@ const FREE_CHARS_MAX: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
     /// The text is empty.
-    #[error("a {kind} name must not be empty")]
+    #[error("the name of {kind} must not be empty")]
     Empty {
         /// What was to be named.
         kind: &'static str,
     },
     /// The text is longer than allowed.
-    #[error("a {kind} name has at most {chars_max} characters, this one has {chars}")]
+    #[error("the name of {kind} has at most {chars_max} characters, this one has {chars}")]
     TooLong {
         /// What was to be named.
         kind: &'static str,
@@ -32,7 +32,7 @@ pub enum NameError {
     },
     /// The text has a character that the grammar does not allow.
     #[error(
-        "{character:?} is not allowed in a {kind} name; expected lower-case letters, digits, `-` and `_`, beginning with a letter and ending with a letter or digit"
+        "{character:?} is not allowed in the name of {kind}; expected lower-case letters, digits, `-` and `_`, beginning with a letter and ending with a letter or digit"
     )]
     Character {
         /// What was to be named.
@@ -53,7 +53,9 @@ fn check_label(kind: &'static str, text: &str) -> Result<(), NameError> {
         return Err(misfit(last));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    text.chars().find(|c| !allowed(*c)).map_or(Ok(()), |c| Err(misfit(c)))
+    text.chars()
+        .find(|c| !allowed(*c))
+        .map_or(Ok(()), |c| Err(misfit(c)))
 }
 
 /// A free name: printable, no control characters.
@@ -61,13 +63,19 @@ fn check_free(kind: &'static str, text: &str) -> Result<(), NameError> {
     check_length(kind, text, FREE_CHARS_MAX)?;
     text.chars()
         .find(|c| c.is_control())
-        .map_or(Ok(()), |character| Err(NameError::Character { kind, character }))
+        .map_or(Ok(()), |character| {
+            Err(NameError::Character { kind, character })
+        })
 }
 
 fn check_length(kind: &'static str, text: &str, chars_max: usize) -> Result<(), NameError> {
     match text.chars().count() {
         0 => Err(NameError::Empty { kind }),
-        chars if chars > chars_max => Err(NameError::TooLong { kind, chars_max, chars }),
+        chars if chars > chars_max => Err(NameError::TooLong {
+            kind,
+            chars_max,
+            chars,
+        }),
         _ => Ok(()),
     }
 }
@@ -113,31 +121,31 @@ macro_rules! name {
 
 name!(
     /// The app, the scope of every durable key.
-    AppName, "app", check_label
+    AppName, "an app", check_label
 );
 name!(
     /// A function of the manifest.
-    FunctionName, "function", check_label
+    FunctionName, "a function", check_label
 );
 name!(
     /// A durable queue of the host.
-    QueueName, "queue", check_label
+    QueueName, "a queue", check_label
 );
 name!(
     /// A topic, which fans out to its subscribers.
-    TopicName, "topic", check_label
+    TopicName, "a topic", check_label
 );
 name!(
     /// A stream on an outside broker.
-    StreamName, "stream", check_label
+    StreamName, "a stream", check_label
 );
 name!(
     /// A trigger; keys its durable state, so it must stay the same across restarts.
-    TriggerName, "trigger", check_free
+    TriggerName, "a trigger", check_free
 );
 name!(
     /// The name under which a guest reads a secret.
-    SecretName, "secret", check_free
+    SecretName, "a secret", check_free
 );
 
 #[cfg(test)]
@@ -161,8 +169,20 @@ mod tests {
 
     #[test]
     fn names_that_could_not_be_a_host_label_are_refused() {
-        for text in ["", "Upper", "1st", "a b", "a.b", "end-", "_a", &"x".repeat(64)] {
-            assert!(text.parse::<FunctionName>().is_err(), "{text:?} was accepted as a function name");
+        for text in [
+            "",
+            "Upper",
+            "1st",
+            "a b",
+            "a.b",
+            "end-",
+            "_a",
+            &"x".repeat(64),
+        ] {
+            assert!(
+                text.parse::<FunctionName>().is_err(),
+                "{text:?} was accepted as a function name"
+            );
         }
     }
 }

@@ -47,7 +47,11 @@ impl FromStr for Target {
             "queue" => Self::Queue(name.parse()?),
             "topic" => Self::Topic(name.parse()?),
             "stream" => Self::Stream(name.parse()?),
-            _ => return Err(ParseTargetError::UnknownKind { kind: kind.to_owned() }),
+            _ => {
+                return Err(ParseTargetError::UnknownKind {
+                    kind: kind.to_owned(),
+                });
+            }
         })
     }
 }

@@ -20,7 +20,9 @@ pub fn empty_body() -> Body {
 
 /// A body that is there at once.
 pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// Reads a whole body into memory.
@@ -28,7 +30,10 @@ pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
 /// # Errors
 /// Class `TooLarge` beyond `bytes_max`; otherwise the body's own error.
 pub async fn collect_body(body: Body, bytes_max: u64) -> Result<Bytes, Failure> {
-    LimitedBody::new(body, bytes_max).collect().await.map(http_body_util::Collected::to_bytes)
+    LimitedBody::new(body, bytes_max)
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
 }
 
 /// A body that ends with class `TooLarge` once more than `bytes_max` bytes have come.
@@ -42,7 +47,11 @@ impl LimitedBody {
     /// Bounds `inner`.
     #[must_use]
     pub fn new(inner: Body, bytes_max: u64) -> Self {
-        Self { inner, bytes_left: bytes_max, bytes_max }
+        Self {
+            inner,
+            bytes_left: bytes_max,
+            bytes_max,
+        }
     }
 
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Failure> {
@@ -62,7 +71,10 @@ impl LimitedBody {
 
 /// The failure of a payload over its limit.
 pub(crate) fn too_large(bytes_max: u64) -> Failure {
-    Failure::new(FailureClass::TooLarge, format!("the body is larger than {bytes_max} bytes"))
+    Failure::new(
+        FailureClass::TooLarge,
+        format!("the body is larger than {bytes_max} bytes"),
+    )
 }
 
 impl HttpBody for LimitedBody {

@@ -41,7 +41,14 @@ pub fn event_from_request(
         ("method".to_owned(), parts.method.to_string()),
     ];
     let headers = raw_headers(&parts.headers);
-    Ok(Item { event, attempt: 1, event_key, key: None, headers, attributes })
+    Ok(Item {
+        event,
+        attempt: 1,
+        event_key,
+        key: None,
+        headers,
+        attributes,
+    })
 }
 
 fn binary(
@@ -50,7 +57,10 @@ fn binary(
     data: Option<Vec<u8>>,
 ) -> Result<Event, EventError> {
     let attributes = headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().strip_prefix(BINARY_PREFIX)?, value.to_str().ok()?))
+        Some((
+            name.as_str().strip_prefix(BINARY_PREFIX)?,
+            value.to_str().ok()?,
+        ))
     });
     Event::from_attributes(attributes, content_type, data)
 }
@@ -84,7 +94,9 @@ pub fn response_from_reply(reply: EventReply) -> Response<Body> {
         return response;
     };
     let mut response = Response::new(bytes_body(data));
-    let content_type = reply.datacontenttype.and_then(|text| HeaderValue::from_str(&text).ok());
+    let content_type = reply
+        .datacontenttype
+        .and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
@@ -108,7 +120,11 @@ mod tests {
             .unwrap();
         let event = read(request).unwrap().event;
         assert_eq!(
-            (event.r#type.as_str(), event.source.as_str(), event.subject.as_deref()),
+            (
+                event.r#type.as_str(),
+                event.source.as_str(),
+                event.subject.as_deref()
+            ),
             ("wfh.http.request", "/orders/{id}", Some("/orders/7"))
         );
         assert_eq!(event.datacontenttype.as_deref(), Some("application/json"));
@@ -135,7 +151,10 @@ mod tests {
 
     #[test]
     fn no_data_is_204_and_data_is_200() {
-        assert_eq!(response_from_reply(EventReply::default()).status(), StatusCode::NO_CONTENT);
+        assert_eq!(
+            response_from_reply(EventReply::default()).status(),
+            StatusCode::NO_CONTENT
+        );
         let reply = EventReply {
             data: Some(Bytes::from_static(b"x")),
             datacontenttype: Some("text/plain".into()),

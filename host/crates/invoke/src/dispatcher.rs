@@ -8,9 +8,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use wfh_event::{Failure, FailureClass, FunctionName, Target};
 
-use crate::{
-    Admit, Concurrency, Deadline, HostLimit, Invocation, Invoke, Outcome, Trace,
-};
+use crate::{Admit, Concurrency, Deadline, HostLimit, Invocation, Invoke, Outcome, Trace};
 
 /// The layers of one function, outermost first. The type is the order.
 pub type Stack = Trace<Admit<Concurrency<Deadline<Slot>>>>;
@@ -94,13 +92,17 @@ impl Dispatcher {
     /// Dispatches to `router`.
     #[must_use]
     pub fn new(router: Router) -> Self {
-        Self { router: Arc::new(RwLock::new(Arc::new(router))) }
+        Self {
+            router: Arc::new(RwLock::new(Arc::new(router))),
+        }
     }
 
     /// A handle that does not keep the functions alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakDispatcher {
-        WeakDispatcher { router: Arc::downgrade(&self.router) }
+        WeakDispatcher {
+            router: Arc::downgrade(&self.router),
+        }
     }
 
     /// Replaces the whole table, for a manifest that changed.
@@ -149,5 +151,7 @@ impl Invoke for Dispatcher {
 fn unknown(invocation: &Invocation) -> Vec<Outcome> {
     let detail = format!("nothing takes {}", invocation.target);
     let failure = Failure::new(FailureClass::Internal, detail);
-    (0..invocation.input.items()).map(|_| Outcome::Failed(failure.clone())).collect()
+    (0..invocation.input.items())
+        .map(|_| Outcome::Failed(failure.clone()))
+        .collect()
 }

@@ -139,7 +139,8 @@ impl<'d> Reader<'d> {
             _ => {
                 let source = self.text.get(node.span.clone()).unwrap_or_default();
                 format!(
-                    "{source} is {} {}",
+                    "{} is {} {}",
+                    excerpt(source),
                     article(node.value),
                     node.value.type_str()
                 )
@@ -166,6 +167,19 @@ fn article(value: &DeValue<'_>) -> &'static str {
 }
 
 /// `parent.key`, with quotes where TOML needs them.
+/// What was written, short enough for one line of a message.
+fn excerpt(source: &str) -> String {
+    const CHARS_MAX: usize = 80;
+    let line = source.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(CHARS_MAX).collect();
+    if short.len() == source.len() {
+        short
+    } else {
+        short + "..."
+    }
+}
+
+/// The path of a key below another one.
 pub(crate) fn join(parent: &str, key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let shown = if !key.is_empty() && key.chars().all(bare) {

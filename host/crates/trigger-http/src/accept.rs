@@ -45,10 +45,21 @@ impl HttpTrigger {
         drain: CancellationToken,
     ) -> Result<Self, HttpTriggerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-        let listener = listen(config.listen)
-            .map_err(|source| HttpTriggerError::Bind { address: config.listen, source })?;
+        let listener = listen(config.listen).map_err(|source| HttpTriggerError::Bind {
+            address: config.listen,
+            source,
+        })?;
         let builder = builder(&config);
-        Ok(Self { listener, shared: Shared { config, routes, tls, builder, drain } })
+        Ok(Self {
+            listener,
+            shared: Shared {
+                config,
+                routes,
+                tls,
+                builder,
+                drain,
+            },
+        })
     }
 
     /// The address it listens on.
@@ -90,7 +101,11 @@ impl HttpTrigger {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -108,7 +123,9 @@ async fn accept_loop(
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
     let mut workers = workers.iter().cycle();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let (stream, peer) = match accept(listener).await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -120,7 +137,9 @@ async fn accept_loop(
         let Some(worker) = workers.next() else { return };
         let (shared, cancel) = (Arc::clone(shared), cancel.clone());
         let serving = async move {
-            cancel.run_until_cancelled(serve(shared, stream, peer)).await;
+            cancel
+                .run_until_cancelled(serve(shared, stream, peer))
+                .await;
             drop(place);
         };
         worker.spawn(connections.track_future(serving));

@@ -46,7 +46,9 @@ pub(crate) fn answer(
         response.headers_mut().insert(INVOCATION_ID, value);
     }
     if is_last {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -58,7 +60,10 @@ fn response(id: InvocationId, outcome: Outcome) -> (Response<Body>, Tail) {
         Outcome::Failed(failure) => (from_failure(&failure, id), Tail::default()),
         Outcome::Deferred { after, .. } => {
             let failure = Failure::new(FailureClass::Unavailable, "the call was put off");
-            (from_failure(&failure.with_retry_after(after), id), Tail::default())
+            (
+                from_failure(&failure.with_retry_after(after), id),
+                Tail::default(),
+            )
         }
     }
 }

@@ -49,7 +49,6 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-
 /// What a route leads to.
 #[derive(Clone)]
 pub struct Route {

@@ -52,7 +52,9 @@ pub(crate) fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
 
 /// Serves a connection until it closes, is overdue or the host drains.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: std::net::TcpStream, peer: SocketAddr) {
-    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let Ok(stream) = TcpStream::from_std(stream) else {
+        return;
+    };
     let _ = stream.set_nodelay(true);
     match &shared.tls {
         None => serve_on(&shared, stream, peer.ip(), false).await,
@@ -79,7 +81,10 @@ where
         watch: watch.clone(),
         requests_max: config.requests_per_connection_max,
     });
-    let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+    let io = Watched {
+        io: TokioIo::new(stream),
+        watch: watch.clone(),
+    };
     let service = service_fn(move |request| Arc::clone(&service).handle(request));
     let mut connection = pin!(shared.builder.serve_connection(io, service));
     let mut draining = false;

@@ -3,15 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::ALLOW;
+use http::header::{ALLOW, CONNECTION};
 use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
-use wfh_invoke::{
-    Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id,
-};
+use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id};
 use wfh_manifest::Lookup;
 use wfh_telemetry::TraceContext;
 
@@ -42,21 +40,24 @@ impl Service {
         Ok(answer(id, outcome, &self.watch, in_flight, is_last))
     }
 
-    async fn outcome(&self, id: InvocationId, request: Request<Incoming>) -> Result<Outcome, Response<Body>> {
-        if let Err(reason) = check(&request) {
-            let mut refused = problem(400, ErrorCode::BadRequest, Some(reason), id);
-            refused.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-            return Err(refused);
-        }
+    async fn outcome(
+        &self,
+        id: InvocationId,
+        request: Request<Incoming>,
+    ) -> Result<Outcome, Response<Body>> {
+        check(&request).map_err(|reason| bad_request(reason, id))?;
         let (mut head, body) = request.into_parts();
         let routes = self.routes.load();
         let route = {
             // Both are reference-counted: cheaper than a copy of the path.
             let (uri, method) = (head.uri.clone(), head.method.clone());
             match routes.find(method.as_str(), uri.path()) {
-                Lookup::Found { value, parameters, .. } => {
+                Lookup::Found {
+                    value, parameters, ..
+                } => {
                     let pairs = parameters.iter().map(|(name, value)| (*name, &**value));
-                    prepare(&mut head, &self.peer, pairs);
+                    prepare(&mut head, &self.peer, pairs)
+                        .map_err(|reason| bad_request(reason, id))?;
                     value.clone()
                 }
                 Lookup::MethodNotAllowed { allow } => return Err(not_allowed(&allow, id)),
@@ -76,11 +77,17 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
         deadline: None,
         hops: 0,
         trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
-        input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
+        input: Input::Http(Box::new(HttpInput {
+            request,
+            route: Arc::clone(&route.pattern),
+        })),
     };
     let outcome = route.stack.invoke(invocation).await.into_iter().next();
     outcome.unwrap_or_else(|| {
-        Outcome::Failed(Failure::new(FailureClass::Internal, "a call without an outcome"))
+        Outcome::Failed(Failure::new(
+            FailureClass::Internal,
+            "a call without an outcome",
+        ))
     })
 }
 
@@ -89,9 +96,21 @@ fn incoming(body: Incoming) -> Body {
         return empty_body();
     }
     body.map_err(|error| {
-        Failure::new(FailureClass::Cancelled, format!("the client broke off its body: {error}"))
+        Failure::new(
+            FailureClass::Cancelled,
+            format!("the client broke off its body: {error}"),
+        )
     })
     .boxed_unsync()
+}
+
+/// What is not well formed ends its connection: the next bytes may be part of it.
+fn bad_request(reason: &str, id: InvocationId) -> Response<Body> {
+    let mut response = problem(400, ErrorCode::BadRequest, Some(reason), id);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn not_allowed(allow: &[String], id: InvocationId) -> Response<Body> {

@@ -6,8 +6,8 @@ use http::Request;
 use http::uri::Scheme;
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme as WasiScheme};
 use wasmtime_wasi_http::p2::bindings::Proxy;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme as WasiScheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::Body;
@@ -37,7 +37,10 @@ pub(crate) async fn run(
         let out = http.new_response_outparam_from_callback(move |answer| {
             answer_with(&answering, answer);
         })?;
-        proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await
+        proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut *store, request, out)
+            .await
     };
     called.await.map_err(|error| trapped(store, &error))
 }
@@ -45,8 +48,9 @@ pub(crate) async fn run(
 fn answer_with(call: &Arc<Call>, answer: Result<http::Response<HyperOutgoingBody>, ErrorCode>) {
     call.reply(match answer {
         Ok(response) => Ok(reply(response, Arc::clone(call))),
-        Err(code) => {
-            Err(Failure::new(FailureClass::Trap, format!("the guest answered with {code:?}")))
-        }
+        Err(code) => Err(Failure::new(
+            FailureClass::Trap,
+            format!("the guest answered with {code:?}"),
+        )),
     });
 }

@@ -5,6 +5,7 @@ mod event;
 mod http_p2;
 mod http_p3;
 
+pub(crate) use body::reply;
 pub(crate) use event::run as run_event;
 pub(crate) use http_p2::run as run_http_p2;
 pub(crate) use http_p3::run as run_http_p3;
@@ -13,7 +14,7 @@ use wasmtime_wasi_http::Error as WasiError;
 use wfh_event::{Failure, FailureClass};
 
 /// A request body that broke off, as the guest sees it.
-fn request_error(failure: Failure) -> WasiError {
+pub(crate) fn request_error(failure: Failure) -> WasiError {
     match failure.class {
         FailureClass::TooLarge => WasiError::HttpRequestBodySize(None),
         FailureClass::Timeout => WasiError::ConnectionReadTimeout,

@@ -71,7 +71,11 @@ fn reach_v4(ip: Ipv4Addr) -> Reach {
         || (a == 100 && (64..128).contains(&b))
         || (a, b, c) == (192, 0, 0)
         || (a == 198 && (b == 18 || b == 19));
-    if private { Reach::Private } else { Reach::Public }
+    if private {
+        Reach::Private
+    } else {
+        Reach::Public
+    }
 }
 
 fn reach_v6(ip: Ipv6Addr) -> Reach {
@@ -80,9 +84,16 @@ fn reach_v6(ip: Ipv6Addr) -> Reach {
     if ip.is_unicast_link_local() || metadata {
         return Reach::LinkLocal;
     }
-    let global_unicast = ip.segments().first().is_some_and(|first| first & 0xe000 == 0x2000);
+    let global_unicast = ip
+        .segments()
+        .first()
+        .is_some_and(|first| first & 0xe000 == 0x2000);
     let documentation = ip.segments().starts_with(&[0x2001, 0xdb8]);
-    if global_unicast && !documentation { Reach::Public } else { Reach::Private }
+    if global_unicast && !documentation {
+        Reach::Public
+    } else {
+        Reach::Private
+    }
 }
 
 /// How far the grants let a host name or literal reach.
@@ -104,7 +115,10 @@ pub(super) fn granted_reach(grants: &[HttpGrant], host: &str) -> Reach {
 
 /// The address a URI's host writes out, if it does.
 pub(super) fn literal(host: &str) -> Option<IpAddr> {
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     host.parse().ok()
 }
 
@@ -122,7 +136,11 @@ pub(super) fn check(
             && !(ports_denied.contains(&address.port()) && is_this_machine(address.ip()))
     };
     let kept: Vec<SocketAddr> = addresses.into_iter().filter(reachable).collect();
-    if kept.is_empty() { Err(Error::DestinationIpProhibited) } else { Ok(kept) }
+    if kept.is_empty() {
+        Err(Error::DestinationIpProhibited)
+    } else {
+        Ok(kept)
+    }
 }
 
 /// An address that a socket can be bound to is one of ours.
@@ -177,9 +195,17 @@ mod tests {
 
     #[test]
     fn the_admin_port_is_out_of_reach_on_every_local_address() {
-        for text in ["127.0.0.1:3001", "127.9.9.9:3001", "[::1]:3001", "0.0.0.0:3001"] {
+        for text in [
+            "127.0.0.1:3001",
+            "127.9.9.9:3001",
+            "[::1]:3001",
+            "0.0.0.0:3001",
+        ] {
             let address = text.parse().unwrap();
-            assert!(check(vec![address], Reach::LinkLocal, &[3001]).is_err(), "{text}");
+            assert!(
+                check(vec![address], Reach::LinkLocal, &[3001]).is_err(),
+                "{text}"
+            );
         }
         let other = "127.0.0.1:3002".parse().unwrap();
         assert!(check(vec![other], Reach::LinkLocal, &[3001]).is_ok());

@@ -22,7 +22,11 @@ pub(super) async fn call(
     if !function.config.invoke.contains(&name) {
         return Err(super::deny(request));
     }
-    let dispatcher = function.environment.dispatcher.get().and_then(|weak| weak.upgrade());
+    let dispatcher = function
+        .environment
+        .dispatcher
+        .get()
+        .and_then(|weak| weak.upgrade());
     let dispatcher = dispatcher.ok_or(Error::DestinationUnavailable)?;
     let request = request.map(|body| body.map_err(broken_body).boxed_unsync());
     let invocation = Invocation {
@@ -31,12 +35,17 @@ pub(super) async fn call(
         deadline: caller.deadline,
         hops: caller.hops.saturating_add(1),
         trace: caller.trace.child(),
-        input: Input::Http(Box::new(HttpInput { request, route: "/{*rest}".into() })),
+        input: Input::Http(Box::new(HttpInput {
+            request,
+            route: "/{*rest}".into(),
+        })),
     };
     let outcome = dispatcher.invoke(invocation).await.into_iter().next();
     match outcome {
         Some(Outcome::Done(Reply::Http(response, tail))) => Ok(response.map(|body| {
-            ReplyBody::new(body, tail).map_err(|failure| as_error(&failure)).boxed_unsync()
+            ReplyBody::new(body, tail)
+                .map_err(|failure| as_error(&failure))
+                .boxed_unsync()
         })),
         Some(Outcome::Failed(failure)) => Err(as_error(&failure)),
         Some(Outcome::Done(Reply::Event(_)) | Outcome::Deferred { .. }) | None => {
@@ -46,7 +55,10 @@ pub(super) async fn call(
 }
 
 fn broken_body(error: Error) -> Failure {
-    Failure::new(FailureClass::Invalid, format!("the caller broke off its body: {error}"))
+    Failure::new(
+        FailureClass::Invalid,
+        format!("the caller broke off its body: {error}"),
+    )
 }
 
 fn as_error(failure: &Failure) -> Error {

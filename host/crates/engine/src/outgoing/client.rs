@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
+use super::Environment;
 use super::address::{check, granted_reach, literal};
 use super::body::Paced;
-use super::Environment;
 use crate::function::Shared;
 
 /// How long an unused connection is kept.
@@ -38,8 +38,12 @@ pub(super) async fn send(
     let config = &function.environment.config;
     let options = options.unwrap_or_default();
     let connect = options.connect_timeout.unwrap_or(config.connect_timeout);
-    let first_byte = options.first_byte_timeout.unwrap_or(config.first_byte_timeout);
-    let between = options.between_bytes_timeout.unwrap_or(config.between_bytes_timeout);
+    let first_byte = options
+        .first_byte_timeout
+        .unwrap_or(config.first_byte_timeout);
+    let between = options
+        .between_bytes_timeout
+        .unwrap_or(config.between_bytes_timeout);
     let client = function.client.get_or_init(|| client(function));
     let response = timeout(connect + first_byte, client.request(request))
         .await
@@ -68,11 +72,12 @@ fn client(function: &Shared) -> Client {
 
 /// The bundled roots and the system's.
 fn tls() -> Arc<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots =
+        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions();
+    let versions =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     match versions {
         Ok(builder) => Arc::new(builder.with_root_certificates(roots).with_no_client_auth()),
         // The provider offers TLS 1.2 and 1.3, which is all that is asked.
@@ -97,7 +102,11 @@ impl Connector {
 
     async fn connect_to(&self, uri: &Uri) -> io::Result<TokioIo<TcpStream>> {
         let host = uri.host().unwrap_or_default();
-        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let default_port = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
         let port = uri.port_u16().unwrap_or(default_port);
         let config = &self.environment.config;
         let addresses = match literal(host) {
@@ -148,18 +157,28 @@ fn as_wasi(error: &hyper_util::client::legacy::Error) -> Error {
         }
         source = cause.source();
     }
-    if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError }
+    if error.is_connect() {
+        Error::ConnectionRefused
+    } else {
+        Error::HttpProtocolError
+    }
 }
 
 fn from_io(error: &io::Error) -> Error {
-    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>()) {
+    if let Some(refusal) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Refusal>())
+    {
         return match refusal.0 {
             Error::ConnectionTimeout => Error::ConnectionTimeout,
             Error::DestinationNotFound => Error::DestinationNotFound,
             _ => Error::DestinationIpProhibited,
         };
     }
-    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>())
+    {
         return Error::TlsProtocolError;
     }
     match error.kind() {
@@ -172,6 +191,9 @@ fn from_io(error: &io::Error) -> Error {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             Error::DestinationUnavailable
         }
-        _ => Error::DnsError { rcode: None, info_code: None },
+        _ => Error::DnsError {
+            rcode: None,
+            info_code: None,
+        },
     }
 }

@@ -20,11 +20,16 @@ pub struct Admit<I> {
 impl<I> Admit<I> {
     /// Bounds bodies by `body_bytes_max` and chains by `hops_max`.
     pub fn new(inner: I, body_bytes_max: u64, hops_max: u8) -> Self {
-        Self { inner, body_bytes_max, hops_max }
+        Self {
+            inner,
+            body_bytes_max,
+            hops_max,
+        }
     }
 
     fn admit(&self, mut invocation: Invocation) -> Result<Invocation, (usize, Failure)> {
-        self.check(&invocation).map_err(|failure| (invocation.input.items(), failure))?;
+        self.check(&invocation)
+            .map_err(|failure| (invocation.input.items(), failure))?;
         if let Input::Http(input) = &mut invocation.input {
             bound_body(input, self.body_bytes_max);
         }
@@ -33,10 +38,16 @@ impl<I> Admit<I> {
 
     fn check(&self, invocation: &Invocation) -> Result<(), Failure> {
         if invocation.hops > self.hops_max {
-            let detail = format!("the call came through more than {} functions", self.hops_max);
+            let detail = format!(
+                "the call came through more than {} functions",
+                self.hops_max
+            );
             return Err(Failure::new(FailureClass::Rejected, detail));
         }
-        if invocation.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if invocation
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+        {
             let detail = "the caller's deadline had passed before the call began";
             return Err(Failure::new(FailureClass::Timeout, detail));
         }
@@ -79,8 +90,8 @@ impl<I: Invoke> Invoke for Admit<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::testing::{Fake, class, invocation, with_body};
     use crate::bytes_body;
+    use crate::layer::testing::{Fake, class, invocation, with_body};
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
@@ -95,7 +106,10 @@ mod tests {
         let ended = class(layer.invoke(with_body(bytes_body("12345"))).await);
         assert_eq!(ended, Some(FailureClass::TooLarge));
         assert_eq!(fake.calls.load(Ordering::SeqCst), 0);
-        assert_eq!(class(layer.invoke(with_body(bytes_body("1234"))).await), None);
+        assert_eq!(
+            class(layer.invoke(with_body(bytes_body("1234"))).await),
+            None
+        );
     }
 
     #[tokio::test]
@@ -106,7 +120,10 @@ mod tests {
         assert_eq!(class(layer.invoke(call).await), None);
         let mut call = invocation();
         call.hops = 3;
-        assert_eq!(class(layer.invoke(call).await), Some(FailureClass::Rejected));
+        assert_eq!(
+            class(layer.invoke(call).await),
+            Some(FailureClass::Rejected)
+        );
     }
 
     #[tokio::test]

@@ -1,0 +1,47 @@
+# Every habit as a verb. Each line calls cargo or a script in scripts/.
+.NOTPARALLEL:
+.PHONY: help demo test ci fmt fmt-check lint tidy doc-test fuzz-brief guests bench serve clean setup
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build everything, serve real components and send them real requests
+	@scripts/demo
+
+test: ## Install what is missing, then run every test
+	@scripts/setup && scripts/test
+
+ci: setup fmt-check lint tidy test doc-test fuzz-brief demo ## Exactly what continuous integration runs
+
+fmt: ## Format all code
+	cargo fmt --all && cargo fmt --all --manifest-path guest-examples/Cargo.toml && cargo fmt --manifest-path fuzz/Cargo.toml
+
+fmt-check: ## Say what is not formatted
+	cargo fmt --all --check && cargo fmt --all --check --manifest-path guest-examples/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
+
+lint: ## Clippy over host and guests, and cargo deny where it is installed
+	@scripts/lint
+
+tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
+	cargo test -p wfh --test tidy -- --nocapture
+
+doc-test: ## Run the examples in the documentation of the crates
+	cargo test --workspace --doc
+
+fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
+	@scripts/fuzz-brief
+
+guests: ## Compile the guest examples to components
+	cd guest-examples && cargo build --release --locked
+
+bench: ## Measure wfh against its peers and print a table
+	@scripts/bench
+
+serve: guests ## Serve configs/demo.toml on http://127.0.0.1:3000/
+	cargo run --release -p wfh -- serve configs/demo.toml
+
+setup: ## Install what is missing to build and test
+	@scripts/setup
+
+clean: ## Remove everything that was built
+	cargo clean && cargo clean --manifest-path guest-examples/Cargo.toml && cargo clean --manifest-path fuzz/Cargo.toml

@@ -1,0 +1,33 @@
+//! End-to-end scenarios: the real binary, real guests, real sockets.
+//!
+//! One module a theme. A test starts its own host on free ports through [`support::Setup`]; those
+//! that measure time run alone. The machine's speed is allowed for in one place, [`support::SLACK`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that fails by a panic fails as it should"
+)]
+
+mod support;
+
+mod cache;
+mod cancel;
+mod chain;
+mod cli;
+mod concurrency;
+mod connection;
+mod grants;
+mod kinds;
+mod limits;
+mod malformed;
+mod outgoing;
+mod protocol;
+mod refused;
+mod reuse;
+mod shutdown;
+mod streaming;
+mod swap;
+mod tls;

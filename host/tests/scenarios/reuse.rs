@@ -1,0 +1,123 @@
+//! Fresh sandboxes, kept ones, and what `init` leaves in them.
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::support::{Host, Setup};
+
+const PRIMES_BELOW_3_000_000: u64 = 216_816;
+
+async fn served(host: &Host, path: &str, calls: usize) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for _ in 0..calls {
+        let answer = host.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let report: Value = answer.json();
+        assert_eq!(report["init"], true, "{path}: init did not run");
+        assert_eq!(
+            report["primes"], PRIMES_BELOW_3_000_000,
+            "{path}: the snapshot is wrong"
+        );
+        counts.push(report["served"].as_u64().unwrap());
+    }
+    counts
+}
+
+#[tokio::test]
+async fn a_sandbox_is_fresh_unless_it_is_to_be_reused_and_starts_from_its_snapshot() {
+    let host = Setup::new()
+        .function("fresh", "counter_init", "")
+        .function("kept", "counter_init", "reuse = 3\nconcurrency = 1")
+        .serve()
+        .await;
+    assert_eq!(
+        served(&host, "/fresh", 4).await,
+        [1; 4],
+        "one call sees what another left"
+    );
+    assert_eq!(
+        served(&host, "/kept", 7).await,
+        [1, 2, 3, 1, 2, 3, 1],
+        "reuse = 3 does not hold"
+    );
+}
+
+#[tokio::test]
+async fn a_trap_retires_a_kept_sandbox() {
+    let settings = "reuse = 100\nconcurrency = 1\nmemory = \"16MiB\"\ntimeout = \"5s\"";
+    let host = Setup::new()
+        .function("alloc", "alloc", settings)
+        .function("spin", "spin", "reuse = 100\ntimeout = \"200ms\"")
+        .serve()
+        .await;
+    for _ in 0..3 {
+        assert_eq!(
+            host.get("/alloc?mib=4").await.status,
+            200,
+            "a broken sandbox is used again"
+        );
+        assert_eq!(host.get("/alloc").await.failure(), (502, "WFH-2006".into()));
+        assert_eq!(host.get("/spin").await.failure(), (504, "WFH-2005".into()));
+        assert_eq!(
+            host.get("/spin?ms=1").await.status,
+            200,
+            "a stopped sandbox is used again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_wasi_0_3_is_reused_concurrently() {
+    let settings = "reuse = 100\nreuse_concurrency = 8";
+    let host = Setup::new()
+        .function("hello", "hello_p3", settings)
+        .serve()
+        .await;
+    let mut calls = JoinSet::new();
+    for _ in 0..8 {
+        let mut client = host.client().await;
+        calls.spawn(async move {
+            for _ in 0..25 {
+                let answer = client.get("/hello").await;
+                assert_eq!(
+                    (answer.status, answer.text()),
+                    (200, "hello, world\n".into())
+                );
+            }
+        });
+    }
+    calls.join_all().await;
+}
+
+#[tokio::test]
+async fn an_init_that_fails_refuses_the_function() {
+    for (guest, reason) in [("init_fails", "no luck"), ("init_panics", "init")] {
+        let ended = Setup::new().function("f", guest, "").serve_refused().await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        for part in ["WFH-1006", reason, "wfh.toml:", "function.f.component"] {
+            assert!(
+                ended.stderr.contains(part),
+                "{guest}: no {part:?} in {}",
+                ended.stderr
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lenient_function_is_served_without_its_init() {
+    let host = Setup::new()
+        .function("fails", "init_fails", "init = \"lenient\"")
+        .function("panics", "init_panics", "init = \"lenient\"")
+        .serve()
+        .await;
+    for path in ["/fails", "/panics"] {
+        let answer = host.get(path).await;
+        let got = (answer.status, answer.text());
+        assert_eq!(got, (200, "served without init\n".into()), "{path}");
+    }
+    assert!(
+        host.stderr().contains("init"),
+        "nobody is told that init failed"
+    );
+}

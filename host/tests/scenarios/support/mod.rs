@@ -1,0 +1,18 @@
+//! What every scenario needs: guests, hosts, clients and patience.
+
+mod client;
+mod guests;
+mod host;
+mod process;
+mod raw;
+mod setup;
+mod upstream;
+mod wait;
+
+pub(crate) use client::{Answer, Body, Client, ClientError};
+pub(crate) use guests::{guest, picture};
+pub(crate) use host::Host;
+pub(crate) use raw::Raw;
+pub(crate) use setup::{Ended, Setup};
+pub(crate) use upstream::Upstream;
+pub(crate) use wait::{SLACK, eventually, within};
