@@ -50,13 +50,7 @@ pub(crate) fn count(
     connections: usize,
     requests: u64,
 ) -> Load {
-    load(
-        address,
-        request,
-        connections,
-        Until::Requests(requests),
-        None,
-    )
+    load(address, request, connections, Until::Requests(requests), None)
 }
 
 /// One connection, one request each `period`, whether or not earlier ones were slow.
@@ -77,10 +71,7 @@ fn load(
     until: Until,
     period: Option<Duration>,
 ) -> Load {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let request: Arc<[u8]> = request.into();
     let stop = Arc::new(AtomicBool::new(false));
     let left = Arc::new(AtomicU64::new(match until {
@@ -100,12 +91,7 @@ fn load(
             tokio::time::sleep(time).await;
             stop.store(true, Ordering::Relaxed);
         }
-        let mut sum = Load {
-            requests: 0,
-            errors: 0,
-            seconds: 0.0,
-            micros: histogram(),
-        };
+        let mut sum = Load { requests: 0, errors: 0, seconds: 0.0, micros: histogram() };
         for caller in callers {
             let (errors, micros) = caller.await.expect("a caller");
             sum.requests += micros.len();
@@ -130,10 +116,8 @@ async fn caller(
 ) -> (u64, Histogram<u64>) {
     let (mut errors, mut micros) = (0, histogram());
     let mut connection: Option<Connection> = None;
-    let take = || {
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-            .is_ok()
-    };
+    let take =
+        || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok();
     let mut pace = period.map(tokio::time::interval);
     while !stop.load(Ordering::Relaxed) && take() {
         if let Some(pace) = &mut pace {
@@ -178,10 +162,7 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: Vec::with_capacity(16 * 1024),
-        })
+        Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
     }
 
     /// Sends a request and reads its whole answer. Gives the status.
@@ -217,7 +198,5 @@ fn complete(bytes: &[u8]) -> Option<u16> {
 }
 
 fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }

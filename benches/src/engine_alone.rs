@@ -18,22 +18,15 @@ const ROUNDS: usize = 7;
 pub(crate) fn micros(wasm: &[u8]) -> f64 {
     let engine = Engine::new(config()).expect("an engine");
     let name = "event".parse().expect("a name");
-    let function = engine
-        .load(FunctionConfig::new(name), wasm)
-        .expect("a function");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let function = engine.load(FunctionConfig::new(name), wasm).expect("a function");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let rounds = (0..ROUNDS).map(|_| {
         runtime.block_on(async {
             let start = Instant::now();
             for _ in 0..CALLS {
                 let outcomes = function.invoke(invocation()).await;
-                assert!(
-                    matches!(outcomes.as_slice(), [Outcome::Done(_)]),
-                    "the guest failed"
-                );
+                assert!(matches!(outcomes.as_slice(), [Outcome::Done(_)]), "the guest failed");
             }
             start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS)
         })
@@ -69,6 +62,8 @@ fn config() -> EngineConfig {
         memory_keep_resident_bytes: 2 << 20,
         table_keep_resident_bytes: 64 << 10,
         pagemap_scan: PagemapScan::Auto,
+        table_elements_max: 20_000,
+        init_timeout: Duration::from_secs(60),
         stack_bytes_max: 1 << 20,
         cache_dir: None,
         cache_bytes_max: 0,

@@ -60,10 +60,7 @@ fn throughput(programs: &Programs) {
         Peer::WasmtimeReuse,
         Peer::Bare,
     ];
-    let servers: Vec<Server> = peers
-        .iter()
-        .map(|peer| programs.start(*peer, "hello"))
-        .collect();
+    let servers: Vec<Server> = peers.iter().map(|peer| programs.start(*peer, "hello")).collect();
     for server in &servers {
         closed_loop(server.address, &get("/"), CONNECTIONS, WARM_UP);
     }
@@ -74,12 +71,7 @@ fn throughput(programs: &Programs) {
             let load = closed_loop(server.address, &get("/"), CONNECTIONS, ROUND_TIME);
             assert_eq!(load.errors, 0, "a request failed under plain load");
             let cpu = (server.cpu_us() - cpu) / load.requests as f64;
-            row.push([
-                load.per_second(),
-                cpu,
-                load.quantile_us(0.5),
-                load.quantile_us(0.99),
-            ]);
+            row.push([load.per_second(), cpu, load.quantile_us(0.5), load.quantile_us(0.99)]);
         }
     }
     let middle = |row: &[[f64; 4]], column: usize| {
@@ -97,56 +89,23 @@ fn throughput(programs: &Programs) {
         );
     }
     let ratio = |a: usize, b: usize| {
-        median(
-            rows[a]
-                .iter()
-                .zip(&rows[b])
-                .map(|(a, b)| a[0] / b[0])
-                .collect(),
-        )
+        median(rows[a].iter().zip(&rows[b]).map(|(a, b)| a[0] / b[0]).collect())
     };
     figure_head();
-    figure(
-        "fresh / `wasmtime serve` default",
-        ratio(0, 3),
-        "x",
-        "2.4",
-        "3",
-    );
-    figure(
-        "fresh / `wasmtime serve` best pool",
-        ratio(0, 4),
-        "x",
-        "1.5",
-        "1.9",
-    );
-    figure(
-        "reuse = 128 / best pool with the same reuse",
-        ratio(2, 5),
-        "x",
-        "1.3",
-        "1.5",
-    );
+    figure("fresh / `wasmtime serve` default", ratio(0, 3), "x", "2.4", "3");
+    figure("fresh / `wasmtime serve` best pool", ratio(0, 4), "x", "1.5", "1.9");
+    figure("reuse = 128 / best pool with the same reuse", ratio(2, 5), "x", "1.3", "1.5");
 }
 
 fn engine(programs: &Programs) {
     let wasm = std::fs::read(programs.guest("event_echo")).expect("the guest");
-    figure(
-        "engine alone, event-sized call",
-        crate::engine_alone::micros(&wasm),
-        "us",
-        "15",
-        "10",
-    );
+    figure("engine alone, event-sized call", crate::engine_alone::micros(&wasm), "us", "15", "10");
 }
 
 /// hello's p99 while 64 callers spin and 16 take all the memory they can get.
 fn beside_hostile_guests(programs: &Programs) {
-    let (hello, spin, alloc) = (
-        programs.guest("hello"),
-        programs.guest("spin"),
-        programs.guest("alloc"),
-    );
+    let (hello, spin, alloc) =
+        (programs.guest("hello"), programs.guest("spin"), programs.guest("alloc"));
     let server = programs.wfh(&manifest(
         &[
             ("hello", &hello, ""),
@@ -170,17 +129,8 @@ fn beside_hostile_guests(programs: &Programs) {
         attacker.join().expect("an attacker");
     }
     let p99 = beside.quantile_us(0.99);
-    println!(
-        "| hello's p99 alone, 4 callers | {:.2} ms | | |",
-        alone / 1000.0
-    );
-    figure(
-        "the same beside 64 spinning and 16 bombing",
-        p99 / 1000.0,
-        "ms",
-        "5x, floor 20",
-        "2x",
-    );
+    println!("| hello's p99 alone, 4 callers | {:.2} ms | | |", alone / 1000.0);
+    figure("the same beside 64 spinning and 16 bombing", p99 / 1000.0, "ms", "5x, floor 20", "2x");
 }
 
 /// From the start of the process to its first 200, everything cached.
@@ -195,13 +145,7 @@ fn start_to_first_answer(programs: &Programs) {
         assert_eq!(answered.errors, 0, "the first request failed");
         start.elapsed().as_secs_f64() * 1000.0
     });
-    figure(
-        "process start to first 200, 10 functions",
-        median(times.collect()),
-        "ms",
-        "60",
-        "20",
-    );
+    figure("process start to first 200, 10 functions", median(times.collect()), "ms", "60", "20");
 }
 
 /// A thousand different functions from the cache.
@@ -211,13 +155,7 @@ fn thousand_functions(programs: &Programs) {
     let start = Instant::now();
     let server = programs.wfh(&text);
     let seconds = start.elapsed().as_secs_f64();
-    figure(
-        "1,000 functions from the cache to ready",
-        seconds,
-        "s",
-        "3",
-        "1",
-    );
+    figure("1,000 functions from the cache to ready", seconds, "s", "3", "1");
     figure("their memory", server.rss_mib(), "MiB RSS", "600", "300");
 }
 
@@ -225,21 +163,9 @@ fn memory(programs: &Programs) {
     let server = programs.start(Peer::WfhFresh, "hello");
     let answered = count(server.address, &get("/"), 1, 1);
     assert_eq!(answered.errors, 0, "the first request failed");
-    figure(
-        "RSS idle, one function",
-        server.rss_mib(),
-        "MiB",
-        "40",
-        "25",
-    );
+    figure("RSS idle, one function", server.rss_mib(), "MiB", "40", "25");
     closed_loop(server.address, &get("/"), 256, ROUND_TIME);
-    figure(
-        "RSS under 256 connections",
-        server.rss_mib(),
-        "MiB",
-        "120",
-        "80",
-    );
+    figure("RSS under 256 connections", server.rss_mib(), "MiB", "120", "80");
 }
 
 /// 1 GiB through echo-stream, interleaved with the same through `wasmtime serve`.
@@ -260,15 +186,11 @@ fn large_body(programs: &Programs) {
 }
 
 fn echo_seconds(server: &Server, bytes: u64) -> f64 {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let start = Instant::now();
-        let stream = TcpStream::connect(server.address)
-            .await
-            .expect("a connection");
+        let stream = TcpStream::connect(server.address).await.expect("a connection");
         let (mut reader, mut writer) = stream.into_split();
         let sending = tokio::spawn(async move {
             let head = format!(
@@ -291,10 +213,7 @@ fn echo_seconds(server: &Server, bytes: u64) -> f64 {
             received += read as u64;
         }
         drop(sending.await.expect("the sender"));
-        assert!(
-            received >= bytes,
-            "only {received} of {bytes} bytes came back"
-        );
+        assert!(received >= bytes, "only {received} of {bytes} bytes came back");
         start.elapsed().as_secs_f64()
     })
 }
@@ -303,19 +222,8 @@ fn echo_seconds(server: &Server, bytes: u64) -> f64 {
 fn latency(programs: &Programs) {
     let server = programs.start(Peer::WfhFresh, "hello");
     closed_loop(server.address, &get("/"), 1, WARM_UP);
-    let load = paced(
-        server.address,
-        &get("/"),
-        Duration::from_millis(10),
-        Duration::from_secs(5),
-    );
-    figure(
-        "p50 at 100 requests/s, end to end",
-        load.quantile_us(0.5),
-        "us",
-        "300",
-        "",
-    );
+    let load = paced(server.address, &get("/"), Duration::from_millis(10), Duration::from_secs(5));
+    figure("p50 at 100 requests/s, end to end", load.quantile_us(0.5), "us", "300", "");
 }
 
 fn leak(programs: &Programs) {
@@ -327,13 +235,7 @@ fn leak(programs: &Programs) {
     send(200_000);
     let before = server.rss_mib();
     send(2_000_000);
-    figure(
-        "growth over 2,000,000 requests",
-        server.rss_mib() - before,
-        "MiB",
-        "8",
-        "0",
-    );
+    figure("growth over 2,000,000 requests", server.rss_mib() - before, "MiB", "8", "0");
 }
 
 /// hello, made different `count` times by a custom section.
@@ -353,9 +255,7 @@ fn variants(programs: &Programs, count: usize) -> Vec<PathBuf> {
 }
 
 fn many(components: &[PathBuf]) -> String {
-    let names: Vec<String> = (0..components.len())
-        .map(|index| format!("f{index}"))
-        .collect();
+    let names: Vec<String> = (0..components.len()).map(|index| format!("f{index}")).collect();
     let functions: Vec<_> = names
         .iter()
         .zip(components)

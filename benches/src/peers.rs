@@ -48,12 +48,7 @@ impl Peer {
 impl Programs {
     pub(crate) fn new(wfh: &str, wasmtime: &str, guests: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self {
-            wfh: wfh.into(),
-            wasmtime: wasmtime.into(),
-            guests: guests.into(),
-            directory,
-        }
+        Self { wfh: wfh.into(), wasmtime: wasmtime.into(), guests: guests.into(), directory }
     }
 
     pub(crate) fn guest(&self, name: &str) -> PathBuf {
@@ -98,12 +93,7 @@ impl Programs {
         command
             .arg("serve")
             .arg(&path)
-            .args([
-                "--listen",
-                &format!("127.0.0.1:{port}"),
-                "--admin",
-                "127.0.0.1:0",
-            ])
+            .args(["--listen", &format!("127.0.0.1:{port}"), "--admin", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(self.directory().join("data"));
         Server::start(command, port)
@@ -122,10 +112,7 @@ impl Programs {
 }
 
 fn panic_with(path: &Path, error: &std::io::Error) -> PathBuf {
-    eprintln!(
-        "{}: {error}; build the guests with `make guests`",
-        path.display()
-    );
+    eprintln!("{}: {error}; build the guests with `make guests`", path.display());
     std::process::exit(1);
 }
 
@@ -134,11 +121,7 @@ pub(crate) fn manifest(functions: &[(&str, &Path, &str)], rest: &str) -> String 
     let mut text = format!("[app]\nname = \"bench\"\n{rest}\n");
     for (index, (name, wasm, keys)) in functions.iter().enumerate() {
         let name = name.replace('_', "-");
-        let route = if index == 0 {
-            "/{*rest}".to_owned()
-        } else {
-            format!("/{name}")
-        };
+        let route = if index == 0 { "/{*rest}".to_owned() } else { format!("/{name}") };
         text += &format!(
             "[function.{name}]\ncomponent = {:?}\nconcurrency = 1000\nqueue_timeout = \"30s\"\n\
              {keys}\n[[trigger.http]]\nroute = \"{route}\"\ntarget = \"function:{name}\"\n",

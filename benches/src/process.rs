@@ -21,24 +21,12 @@ pub(crate) fn free_port() -> u16 {
 impl Server {
     /// Starts `command`, which listens on `port`, and waits until it takes connections.
     pub(crate) fn start(mut command: Command, port: u16) -> Self {
-        command
-            .env_remove("RUST_BACKTRACE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        let child = command
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server's program");
-        let server = Self {
-            child,
-            address: ([127, 0, 0, 1], port).into(),
-        };
+        command.env_remove("RUST_BACKTRACE").stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.stderr(Stdio::null()).spawn().expect("the server's program");
+        let server = Self { child, address: ([127, 0, 0, 1], port).into() };
         let start = Instant::now();
         while TcpStream::connect(server.address).is_err() {
-            assert!(
-                start.elapsed() < Duration::from_secs(120),
-                "{command:?} does not listen"
-            );
+            assert!(start.elapsed() < Duration::from_secs(120), "{command:?} does not listen");
             std::thread::sleep(Duration::from_micros(500));
         }
         server
@@ -57,23 +45,13 @@ impl Server {
     /// Resident memory, in MiB.
     pub(crate) fn rss_mib(&self) -> f64 {
         let status = fs::read_to_string(self.proc("status")).expect("its status");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("VmRSS");
-        let kib: f64 = line
-            .split_whitespace()
-            .nth(1)
-            .expect("a number")
-            .parse()
-            .expect("a number");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let kib: f64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
         kib / 1024.0
     }
 
     fn proc(&self, file: &str) -> std::path::PathBuf {
-        Path::new("/proc")
-            .join(self.child.id().to_string())
-            .join(file)
+        Path::new("/proc").join(self.child.id().to_string()).join(file)
     }
 }
 

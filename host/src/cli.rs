@@ -8,12 +8,7 @@ use clap_complete::Shell;
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
 #[derive(Debug, Parser)]
-#[command(
-    name = "wfh",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "wfh", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

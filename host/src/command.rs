@@ -21,14 +21,15 @@ pub(crate) fn check(options: &cli::Check) -> Result<(), Error> {
     for warning in &file.warnings {
         eprintln!("warning: {warning}");
     }
+    settings::admin(&file, None)?;
+    if let Some(tls) = settings::http(&file, None).tls {
+        tls.check()?;
+    }
     let config = settings::engine(&file.manifest, None, Arc::new(ArcSwap::default()));
     let engine = Engine::new(config)?;
     let functions = load_all(&engine, &file)?.len();
     let triggers = file.manifest.triggers.http.len();
-    println!(
-        "{}: ok, functions: {functions}, triggers: {triggers}",
-        options.path.display()
-    );
+    println!("{}: ok, functions: {functions}, triggers: {triggers}", options.path.display());
     Ok(())
 }
 

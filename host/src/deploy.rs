@@ -85,11 +85,7 @@ impl Deployment {
             _ => {
                 let slot = Slot::new(function);
                 let stack = Arc::new(policy.stack(slot.clone(), &self.host));
-                Deployed {
-                    slot,
-                    stack,
-                    policy,
-                }
+                Deployed { slot, stack, policy }
             }
         }
     }
@@ -128,18 +124,13 @@ pub(crate) fn load_all(engine: &Engine, file: &ManifestFile) -> Result<Loaded, E
     let loaded = Mutex::new(Loaded::new());
     let errors = Mutex::new(Vec::new());
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = file
-        .manifest
-        .engine
-        .compile_threads
-        .map_or_else(cores, |threads| threads as usize);
+    let threads =
+        file.manifest.engine.compile_threads.map_or_else(cores, |threads| threads as usize);
     let work = || {
         while let Some((name, function)) = described.get(next.fetch_add(1, Ordering::Relaxed)) {
             bar.set_message(name.to_string());
             match load(engine, file, name, function) {
-                Ok(function) => lock(&loaded)
-                    .insert((*name).clone(), function)
-                    .map_or((), drop),
+                Ok(function) => lock(&loaded).insert((*name).clone(), function).map_or((), drop),
                 Err(error) => lock(&errors).push(error),
             }
             bar.inc(1);
@@ -170,10 +161,7 @@ fn load(
     let config = settings::function(file, name, function).map_err(|error| error.to_string())?;
     let wasm = std::fs::read(&path).map_err(|error| {
         let code = wfh_event::ErrorCode::FileUnreadable;
-        format!(
-            "{code}: {}",
-            file.error_at(&key, &format!("{}: {error}", path.display()))
-        )
+        format!("{code}: {}", file.error_at(&key, &format!("{}: {error}", path.display())))
     })?;
     engine.load(config, &wasm).map_err(|error: EngineError| {
         let message = format!("{}: {error}", path.display());

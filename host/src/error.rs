@@ -40,10 +40,7 @@ pub(crate) enum Error {
     #[error("{code}: {0}", code = .0.code())]
     Http(#[from] wfh_trigger_http::HttpTriggerError),
     /// The admin listener.
-    #[error(
-        "{}: admin: cannot listen on {address}: {source}",
-        ErrorCode::BindFailed
-    )]
+    #[error("{}: admin: cannot listen on {address}: {source}", ErrorCode::BindFailed)]
     AdminBind {
         /// The address.
         address: std::net::SocketAddr,
@@ -66,10 +63,7 @@ pub(crate) enum Error {
 
 impl Error {
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            source,
-        }
+        Self::File { path: path.to_owned(), source }
     }
 }
 

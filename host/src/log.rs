@@ -54,9 +54,7 @@ pub(crate) fn start(json: bool, level: &str) {
     let asked = environment::log_filter().unwrap_or_else(|| level.to_owned());
     let filter = EnvFilter::try_new(format!("{QUIET},{asked}"))
         .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(ToQueue);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(ToQueue);
     if json {
         builder.json().flatten_event(true).init();
     } else {
@@ -68,10 +66,7 @@ pub(crate) fn start(json: bool, level: &str) {
 /// Lets the lines out that were held back.
 pub(crate) fn release() {
     if let Some(queue) = LOG.get() {
-        *queue
-            .released
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
+        *queue.released.lock().unwrap_or_else(PoisonError::into_inner) = true;
         queue.release.notify_all();
     }
 }
@@ -88,10 +83,7 @@ pub(crate) fn flush() {
 
 fn write_lines(receiver: &Receiver<Vec<u8>>) {
     let Some(queue) = LOG.get() else { return };
-    let released = queue
-        .released
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let released = queue.released.lock().unwrap_or_else(PoisonError::into_inner);
     drop(queue.release.wait_while(released, |released| !*released));
     let mut stderr = io::stderr();
     loop {

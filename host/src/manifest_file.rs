@@ -22,10 +22,7 @@ pub(crate) struct ManifestFile {
 impl ManifestFile {
     /// Reads and validates. A path that ends in `.wasm` is a bare component.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-        {
+        if path.extension().is_some_and(|extension| extension == "wasm") {
             return Self::bare(path);
         }
         let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
@@ -56,14 +53,7 @@ impl ManifestFile {
         }
         let warnings = rendered(&parsed.warnings, path, &text);
         let manifest = parsed.manifest.clone();
-        Ok(Self {
-            manifest,
-            directory,
-            warnings,
-            path: path.to_owned(),
-            text,
-            parsed,
-        })
+        Ok(Self { manifest, directory, warnings, path: path.to_owned(), text, parsed })
     }
 
     /// A path of the manifest, relative to its directory.
@@ -74,20 +64,13 @@ impl ManifestFile {
     /// Says of a key's value what only the host could find out.
     pub(crate) fn error_at(&self, key: &str, message: &str) -> String {
         if self.text.is_empty() {
-            return format!("{}: {message}", self.path.display());
+            return message.to_owned();
         }
-        render(
-            &self.parsed.diagnostic(key, message),
-            &self.path.display().to_string(),
-            &self.text,
-        )
+        render(&self.parsed.diagnostic(key, message), &self.path.display().to_string(), &self.text)
     }
 }
 
 fn rendered(diagnostics: &[Diagnostic], path: &Path, text: &str) -> Vec<String> {
     let name = path.display().to_string();
-    diagnostics
-        .iter()
-        .map(|diagnostic| render(diagnostic, &name, text))
-        .collect()
+    diagnostics.iter().map(|diagnostic| render(diagnostic, &name, text)).collect()
 }

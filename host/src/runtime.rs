@@ -10,11 +10,7 @@ use wfh_manifest::Scheduler;
 /// The workers, one handle per runtime.
 pub(crate) enum Workers {
     /// A runtime a core: a connection and its guests stay on one core.
-    PerCore {
-        handles: Vec<Handle>,
-        threads: Vec<JoinHandle<()>>,
-        stop: CancellationToken,
-    },
+    PerCore { handles: Vec<Handle>, threads: Vec<JoinHandle<()>>, stop: CancellationToken },
     /// One runtime whose threads take work from each other.
     WorkStealing(Runtime),
 }
@@ -67,9 +63,5 @@ fn per_core(count: usize) -> io::Result<Workers> {
             runtime.shutdown_background();
         })?);
     }
-    Ok(Workers::PerCore {
-        handles,
-        threads,
-        stop,
-    })
+    Ok(Workers::PerCore { handles, threads, stop })
 }

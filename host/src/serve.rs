@@ -30,13 +30,9 @@ pub(crate) fn serve(options: &cli::Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
     install_tls_provider();
-    let workers = Workers::start(
-        file.manifest.engine.scheduler,
-        settings::workers(&file.manifest),
-    )?;
-    let main = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let workers =
+        Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
+    let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = main.block_on(run(options, file, &workers));
     workers.stop();
     log::flush();
@@ -92,10 +88,7 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
     }
     tokio::spawn(drop_idle(Arc::clone(&engine)));
 
-    let bounds = (
-        file.manifest.serve.drain_delay,
-        file.manifest.serve.shutdown_timeout,
-    );
+    let bounds = (file.manifest.serve.drain_delay, file.manifest.serve.shutdown_timeout);
     let serving = async {
         match http {
             Some(http) => http.run(workers.handles(), shutdown.clone()).await,
@@ -105,7 +98,11 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
             }
         }
     };
-    let (served, ()) = tokio::join!(serving, drain(&mut stop, &status, &shutdown, bounds));
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = drain(&mut stop, &status, &shutdown, bounds) => serving.await,
+    };
     stopped.cancel();
     let _ = answering.await;
     served.map_err(Error::from)
@@ -125,12 +122,7 @@ async fn bind_admin(
     file: &ManifestFile,
     status: &Arc<Status>,
 ) -> Result<Admin, Error> {
-    let address = options.admin.unwrap_or(file.manifest.admin.listen);
-    match &file.manifest.admin.token {
-        Some(source) => drop(settings::read_secret(file, "admin.token", source)?),
-        None if address.ip().is_loopback() => {}
-        None => return Err(Error::AdminToken { address }),
-    }
+    let address = settings::admin(file, options.admin)?;
     let bound = Admin::bind(address, Arc::clone(status)).await;
     bound.map_err(|source| Error::AdminBind { address, source })
 }
@@ -146,11 +138,7 @@ fn bind_http(
     }
     let config = settings::http(file, options.listen);
     let routes = Arc::clone(&deployment.routes);
-    Ok(Some(HttpTrigger::bind(
-        config,
-        routes,
-        shutdown.drain.clone(),
-    )?))
+    Ok(Some(HttpTrigger::bind(config, routes, shutdown.drain.clone())?))
 }
 
 /// The lines that scripts wait for, then whatever was held back.
@@ -190,10 +178,7 @@ struct StopSignals {
 impl StopSignals {
     fn new() -> Result<Self, Error> {
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self {
-            interrupt: signal(interrupt)?,
-            terminate: signal(terminate)?,
-        })
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
     }
 
     async fn next(&mut self) {
@@ -226,7 +211,7 @@ async fn drain(
         () = stop.next() => {
             tracing::warn!("second signal, stopped at once");
             log::flush();
-            std::process::exit(130);
+            std::process::exit(1);
         }
     }
 }

@@ -17,9 +17,6 @@ use crate::environment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 
-/// An event is given to its function in one piece.
-const EVENT_BYTES_MAX: u64 = 8 << 20;
-
 /// `[engine]` and `[outgoing]`. `ports_denied` is filled once the admin port is known.
 pub(crate) fn engine(
     manifest: &Manifest,
@@ -27,11 +24,8 @@ pub(crate) fn engine(
     ports_denied: Arc<ArcSwap<Vec<u16>>>,
 ) -> EngineConfig {
     let (engine, outgoing) = (&manifest.engine, &manifest.outgoing);
-    let largest = manifest
-        .functions
-        .values()
-        .map(|function| function.memory.as_u64())
-        .max();
+    let largest = manifest.functions.values().map(|function| function.memory.as_u64()).max();
+    let tables = manifest.functions.values().map(|function| function.tables_max).max();
     let keep = keep_resident(engine.memory_keep_resident.as_u64(), engine.instances_max);
     EngineConfig {
         instances_max: engine.instances_max,
@@ -43,6 +37,8 @@ pub(crate) fn engine(
             Switch::On => PagemapScan::On,
             Switch::Off => PagemapScan::Off,
         },
+        table_elements_max: tables.unwrap_or(20_000),
+        init_timeout: engine.init_timeout,
         stack_bytes_max: engine.stack_bytes_max.as_u64(),
         cache_dir,
         cache_bytes_max: engine.cache_bytes_max.as_u64(),
@@ -71,20 +67,13 @@ fn keep_resident(wanted: u64, instances_max: u32) -> u64 {
 
 /// The container's memory limit, if there is one (cgroup v2).
 fn memory_limit() -> Option<u64> {
-    std::fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
 }
 
 /// Threads that run functions.
 pub(crate) fn workers(manifest: &Manifest) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    manifest
-        .engine
-        .workers
-        .map_or_else(cores, |workers| workers as usize)
+    manifest.engine.workers.map_or_else(cores, |workers| workers as usize)
 }
 
 /// `[http]`.
@@ -92,10 +81,10 @@ pub(crate) fn http(file: &ManifestFile, listen: Option<SocketAddr>) -> HttpConfi
     let http = &file.manifest.http;
     HttpConfig {
         listen: listen.unwrap_or(http.listen),
-        tls: http.tls.as_ref().map(|tls| TlsFiles {
-            cert: file.resolve(&tls.cert),
-            key: file.resolve(&tls.key),
-        }),
+        tls: http
+            .tls
+            .as_ref()
+            .map(|tls| TlsFiles { cert: file.resolve(&tls.cert), key: file.resolve(&tls.key) }),
         trusted_proxies: http.trusted_proxies.clone(),
         header_bytes_max: usize::try_from(http.header_bytes_max.as_u64()).unwrap_or(usize::MAX),
         headers_max: http.headers_max as usize,
@@ -115,11 +104,8 @@ pub(crate) fn function(
     name: &FunctionName,
     function: &Function,
 ) -> Result<FunctionConfig, Error> {
-    let mut config: Vec<(String, String)> = function
-        .config
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut config: Vec<(String, String)> =
+        function.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     for (secret, source) in &function.secrets {
         let key = format!("function.{name}.secret.{secret}");
         config.push((secret.to_string(), read_secret(file, &key, source)?));
@@ -135,16 +121,13 @@ pub(crate) fn function(
         reuse: function.reuse,
         reuse_concurrency: function.reuse_concurrency,
         log_bytes_max: function.log_bytes_max.as_u64(),
-        event_bytes_max: EVENT_BYTES_MAX,
+        handles_max: function.handles_max as usize,
+        event_bytes_max: function.event_bytes_max.as_u64(),
         init: match function.init {
             wfh_manifest::InitMode::Strict => InitMode::Strict,
             wfh_manifest::InitMode::Lenient => InitMode::Lenient,
         },
-        env: function
-            .env
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
+        env: function.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         config,
         files: function.allow.files.iter().map(grant).collect(),
         http: function.allow.http.clone(),
@@ -160,9 +143,7 @@ pub(crate) fn policy(
     name: &FunctionName,
     function: &Function,
 ) -> FunctionPolicy {
-    let body_bytes_max = function
-        .body_bytes_max
-        .unwrap_or(manifest.http.body_bytes_max);
+    let body_bytes_max = function.body_bytes_max.unwrap_or(manifest.http.body_bytes_max);
     FunctionPolicy {
         name: name.clone(),
         timeout: function.timeout,
@@ -173,16 +154,24 @@ pub(crate) fn policy(
     }
 }
 
+/// The admin address. One that others can reach needs a token.
+pub(crate) fn admin(file: &ManifestFile, listen: Option<SocketAddr>) -> Result<SocketAddr, Error> {
+    let address = listen.unwrap_or(file.manifest.admin.listen);
+    match &file.manifest.admin.token {
+        Some(source) => drop(read_secret(file, "admin.token", source)?),
+        None if address.ip().is_loopback() => {}
+        None => return Err(Error::AdminToken { address }),
+    }
+    Ok(address)
+}
+
 /// A secret's value. It is never printed, not even in an error.
 pub(crate) fn read_secret(
     file: &ManifestFile,
     key: &str,
     source: &SecretSource,
 ) -> Result<String, Error> {
-    let missing = |reason: String| Error::Secret {
-        key: key.to_owned(),
-        reason,
-    };
+    let missing = |reason: String| Error::Secret { key: key.to_owned(), reason };
     match source {
         SecretSource::Env(name) => environment::variable(name)
             .ok_or_else(|| missing(format!("the environment variable {name} is not set"))),

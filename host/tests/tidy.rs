@@ -20,14 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wfh-telemetry", &[]),
     ("wfh-invoke", &["wfh-event", "wfh-telemetry"]),
     // L2: adapters, never on each other.
-    (
-        "wfh-engine",
-        &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"],
-    ),
-    (
-        "wfh-trigger-http",
-        &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"],
-    ),
+    ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
+    ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-admin", &["wfh-event", "wfh-telemetry", "wfh-invoke"]),
     // L3: everything.
     (
@@ -42,10 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-admin",
         ],
     ),
-    (
-        "wfh-benches",
-        &["wfh-event", "wfh-telemetry", "wfh-invoke", "wfh-engine"],
-    ),
+    ("wfh-benches", &["wfh-event", "wfh-telemetry", "wfh-invoke", "wfh-engine"]),
 ];
 
 /// What the pure crates must not reach, not even through others.
@@ -56,25 +47,17 @@ fn root() -> PathBuf {
 }
 
 fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .exec()
-        .unwrap()
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap()
 }
 
 #[test]
 fn crates_depend_only_downwards() {
     let metadata = metadata();
-    let known: BTreeMap<&str, BTreeSet<&str>> = ARROWS
-        .iter()
-        .map(|(from, to)| (*from, to.iter().copied().collect()))
-        .collect();
+    let known: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
     for package in metadata.workspace_packages() {
         let allowed = known.get(package.name.as_str()).unwrap_or_else(|| {
-            panic!(
-                "{} is not in the table of arrows of host/tests/tidy.rs",
-                package.name
-            )
+            panic!("{} is not in the table of arrows of host/tests/tidy.rs", package.name)
         });
         for dependency in &package.dependencies {
             let name = dependency.name.as_str();
@@ -95,17 +78,9 @@ fn pure_crates_stay_pure() {
         if !matches!(package.name.as_str(), "wfh-event" | "wfh-manifest") {
             continue;
         }
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|d| d.kind == DependencyKind::Normal)
-        {
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
             let impure = IMPURE.contains(&dependency.name.as_str());
-            assert!(
-                !impure,
-                "{} must not know {}",
-                package.name, dependency.name
-            );
+            assert!(!impure, "{} must not know {}", package.name, dependency.name);
         }
     }
 }
@@ -116,14 +91,8 @@ fn outgoing_calls_cannot_fall_back_to_the_built_in_sender() {
     let resolve = metadata.resolve.as_ref().unwrap();
     for node in &resolve.nodes {
         if node.id.repr.contains("wasmtime-wasi-http") {
-            let on = node
-                .features
-                .iter()
-                .any(|feature| feature.as_str() == "default-send-request");
-            assert!(
-                !on,
-                "some crate turns on wasmtime-wasi-http's default-send-request"
-            );
+            let on = node.features.iter().any(|feature| feature.as_str() == "default-send-request");
+            assert!(!on, "some crate turns on wasmtime-wasi-http's default-send-request");
         }
     }
 }
@@ -148,10 +117,7 @@ fn every_error_code_has_its_page_and_every_page_its_code() {
         );
         pages.remove(&name);
     }
-    assert!(
-        pages.is_empty(),
-        "pages of codes that do not exist: {pages:?}"
-    );
+    assert!(pages.is_empty(), "pages of codes that do not exist: {pages:?}");
 }
 
 #[test]
@@ -168,20 +134,13 @@ fn every_manifest_in_configs_and_docs_parses() {
             manifests.push((format!("{} block {}", path.display(), index + 1), block));
         }
     }
-    assert!(
-        manifests.len() > 3,
-        "only {} manifests were found",
-        manifests.len()
-    );
+    assert!(manifests.len() > 3, "only {} manifests were found", manifests.len());
     // Any variable has a value: what is tested is the manifest, not this machine.
     let variable = |_: &str| Some("value".to_owned());
     for (name, text) in manifests {
         if let Err(errors) = Manifest::parse(&text, &variable) {
             let errors: Vec<String> = errors.iter().map(|e| render(e, &name, &text)).collect();
-            panic!(
-                "a documented manifest does not parse:\n{}",
-                errors.join("\n")
-            );
+            panic!("a documented manifest does not parse:\n{}", errors.join("\n"));
         }
     }
 }
@@ -227,11 +186,8 @@ fn report_the_longest_files_and_functions() {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(root()).unwrap().display().to_string();
         lengths.push((text.lines().count(), name.clone()));
-        functions.extend(
-            function_lengths(&text)
-                .into_iter()
-                .map(|(n, f)| (n, format!("{name}: {f}"))),
-        );
+        functions
+            .extend(function_lengths(&text).into_iter().map(|(n, f)| (n, format!("{name}: {f}"))));
     }
     for (title, mut rows) in [("files", lengths), ("functions", functions)] {
         rows.sort_by(|a, b| b.cmp(a));
@@ -257,10 +213,7 @@ fn function_lengths(text: &str) -> Vec<(usize, String)> {
         }
         let closing = format!("{}}}", " ".repeat(indent));
         let length = lines.iter().skip(start).position(|line| *line == closing);
-        let name: String = rest
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         found.extend(length.map(|length| (length + 1, name)));
     }
     found

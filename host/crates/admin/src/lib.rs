@@ -39,10 +39,7 @@ impl Admin {
     /// # Errors
     /// The address is taken or not ours.
     pub async fn bind(address: SocketAddr, status: Arc<Status>) -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
-            status,
-        })
+        Ok(Self { listener: TcpListener::bind(address).await?, status })
     }
 
     /// The address it listens on.
@@ -106,10 +103,8 @@ fn ready(status: &Status) -> Response<Full<Bytes>> {
     if waiting.is_empty() {
         return json(StatusCode::OK, &serde_json::json!({ "status": "ready" }));
     }
-    let waiting: serde_json::Map<String, serde_json::Value> = waiting
-        .into_iter()
-        .map(|(part, reason)| (part, reason.into()))
-        .collect();
+    let waiting: serde_json::Map<String, serde_json::Value> =
+        waiting.into_iter().map(|(part, reason)| (part, reason.into())).collect();
     let document = serde_json::json!({ "status": "not ready", "waiting": waiting });
     json(StatusCode::SERVICE_UNAVAILABLE, &document)
 }
@@ -149,10 +144,7 @@ mod tests {
     #[test]
     fn other_paths_and_methods_are_refused() {
         let status = Status::default();
-        assert_eq!(
-            answer(&Method::GET, "/x", &status).status(),
-            StatusCode::NOT_FOUND
-        );
+        assert_eq!(answer(&Method::GET, "/x", &status).status(), StatusCode::NOT_FOUND);
         let post = answer(&Method::POST, "/healthz", &status).status();
         assert_eq!(post, StatusCode::METHOD_NOT_ALLOWED);
     }

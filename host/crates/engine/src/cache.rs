@@ -27,24 +27,15 @@ pub(crate) struct Cache {
 impl Cache {
     /// Opens the directory, makes it if need be, and makes it private.
     pub(crate) fn open(directory: PathBuf, bytes_max: u64) -> Result<Self, EngineError> {
-        let failed = |source| EngineError::Cache {
-            path: directory.clone(),
-            source,
-        };
+        let failed = |source| EngineError::Cache { path: directory.clone(), source };
         fs::create_dir_all(&directory).map_err(failed)?;
         let metadata = fs::metadata(&directory).map_err(failed)?;
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             let reason = "the cache directory belongs to another user";
-            return Err(failed(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                reason,
-            )));
+            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, reason)));
         }
         fs::set_permissions(&directory, Permissions::from_mode(0o700)).map_err(failed)?;
-        Ok(Self {
-            directory,
-            bytes_max,
-        })
+        Ok(Self { directory, bytes_max })
     }
 
     /// The entry of a component under an engine's settings.
@@ -53,12 +44,7 @@ impl Cache {
         engine.precompile_compatibility_hash().hash(&mut hasher);
         hasher.0.update(salt.as_bytes());
         hasher.0.update(Sha256::digest(wasm));
-        hasher
-            .0
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// An entry's content. One that is truncated, tampered with or somebody else's is removed and
@@ -84,14 +70,9 @@ impl Cache {
     pub(crate) fn put(&self, key: &str, content: &[u8]) -> io::Result<()> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self
-            .directory
-            .join(format!("{key}.{}.{unique}.tmp", std::process::id()));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let temporary = self.directory.join(format!("{key}.{}.{unique}.tmp", std::process::id()));
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         let written =
             write_checked(&mut file, content).and_then(|()| fs::rename(&temporary, self.path(key)));
         if written.is_err() {
@@ -122,9 +103,7 @@ impl Cache {
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        Path::new(&self.directory)
-            .join(key)
-            .with_extension(EXTENSION)
+        Path::new(&self.directory).join(key).with_extension(EXTENSION)
     }
 }
 
@@ -143,9 +122,8 @@ fn read_checked(file: &mut File) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     file.read_to_end(&mut bytes)?;
-    let (header, content) = bytes
-        .split_at_checked(HEADER_BYTES)
-        .ok_or(invalid("it is truncated"))?;
+    let (header, content) =
+        bytes.split_at_checked(HEADER_BYTES).ok_or(invalid("it is truncated"))?;
     let (magic, checksum) = header.split_at(MAGIC.len());
     if magic != MAGIC {
         return Err(invalid("it is not a cache entry"));

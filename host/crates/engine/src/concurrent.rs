@@ -62,10 +62,7 @@ async fn in_background_if_heavy<T>(handler: &Handler, future: impl Future<Output
 
 fn failed(error: &wasmtime::Error) -> Failure {
     if error.is::<ExpirationError>() {
-        return Failure::new(
-            FailureClass::Timeout,
-            "the guest was stopped at its deadline",
-        );
+        return Failure::new(FailureClass::Timeout, "the guest was stopped at its deadline");
     }
     Failure::new(FailureClass::Trap, format!("{error:?}"))
 }
@@ -148,10 +145,7 @@ impl WorkerState for Worker {
         }
         lock(&self.calls).push(Arc::clone(&call));
         // Outgoing calls of one sandbox cannot be told apart by call, so none carries an event key.
-        let info = CallInfo {
-            event_key: None,
-            ..(*info).clone()
-        };
+        let info = CallInfo { event_key: None, ..(*info).clone() };
         store.data_mut().begin(Arc::new(info));
         Box::pin(async move {
             let timer = async {

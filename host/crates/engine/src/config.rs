@@ -34,6 +34,10 @@ pub struct EngineConfig {
     pub table_keep_resident_bytes: u64,
     /// How freed memory is reset.
     pub pagemap_scan: PagemapScan,
+    /// The most elements any function's table may have.
+    pub table_elements_max: u32,
+    /// How long a component's init may run before its snapshot.
+    pub init_timeout: Duration,
     /// The stack of a guest, in bytes.
     pub stack_bytes_max: u64,
     /// Where compiled components are kept; `None` keeps none.

@@ -49,10 +49,7 @@ impl Engine {
             Some(directory) => Some(Cache::open(directory.clone(), config.cache_bytes_max)?),
             None => None,
         };
-        let (p2, p3) = (
-            half(&config, Generation::P2)?,
-            half(&config, Generation::P3)?,
-        );
+        let (p2, p3) = (half(&config, Generation::P2)?, half(&config, Generation::P3)?);
         let start_failed = |error: std::io::Error| EngineError::Pool(error.to_string());
         let engines = vec![p2.engine.clone(), p3.engine.clone()];
         let ticker = Arc::new(Ticker::start(engines).map_err(start_failed)?);
@@ -71,16 +68,7 @@ impl Engine {
         });
         let loaded = Mutex::new(Vec::new());
         let background = Some(background);
-        Ok(Self {
-            config,
-            cache,
-            p2,
-            p3,
-            ticker,
-            environment,
-            background,
-            loaded,
-        })
+        Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
     }
 
     /// Lets functions call each other through `dispatcher`. Only the first call counts.
@@ -187,8 +175,8 @@ impl Engine {
         wasm: &[u8],
     ) -> Result<Option<Vec<u8>>, EngineError> {
         let _ticking = self.ticker.guest();
-        let (memory, tables) = (config.memory_bytes_max, config.table_elements_max);
-        match init::snapshot(&half.engine, wasm, interface, memory, tables) {
+        let limits = (config.memory_bytes_max, config.table_elements_max);
+        match init::snapshot(&half.engine, wasm, interface, limits, self.config.init_timeout) {
             Ok(snapshot) => Ok(Some(snapshot)),
             Err(error) if config.init == InitMode::Lenient => {
                 tracing::warn!(function = %config.name, %error, "served without a snapshot");
@@ -203,10 +191,7 @@ impl Engine {
             Some(runtime) => runtime.handle().clone(),
             None => tokio::runtime::Handle::current(),
         };
-        Background {
-            threads,
-            hogs: Arc::new(AtomicBool::new(false)),
-        }
+        Background { threads, hogs: Arc::new(AtomicBool::new(false)) }
     }
 
     /// The largest memory a function may be given.
@@ -248,10 +233,7 @@ fn linker(engine: &wasmtime::Engine, generation: Generation) -> wasmtime::Result
 fn check_directories(config: &FunctionConfig) -> Result<(), EngineError> {
     for grant in &config.files {
         if let Err(source) = std::fs::read_dir(&grant.host) {
-            return Err(EngineError::Directory {
-                path: grant.host.clone(),
-                source,
-            });
+            return Err(EngineError::Directory { path: grant.host.clone(), source });
         }
     }
     Ok(())

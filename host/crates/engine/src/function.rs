@@ -116,13 +116,7 @@ impl Function {
         let deadline = call.deadline;
         let guest = run_guest(Arc::clone(&self.shared), call, input, Arc::clone(&running));
         let ticking = self.shared.ticker.guest();
-        GuestTask::spawn(
-            Box::pin(guest),
-            running,
-            deadline,
-            &self.shared.background,
-            ticking,
-        );
+        GuestTask::spawn(Box::pin(guest), running, deadline, &self.shared.background, ticking);
         let answer = answer.await.unwrap_or_else(|_| Err(lost()));
         cancel.disarm();
         answer
@@ -141,10 +135,7 @@ impl Function {
         let body = collect_body(body, self.shared.config.event_bytes_max).await?;
         let request = http::Request::from_parts(parts, body);
         let item = event_from_request(call.id, &input.route, request)?;
-        let call = CallInfo {
-            event_key: Some(item.event_key.clone()),
-            ..call
-        };
+        let call = CallInfo { event_key: Some(item.event_key.clone()), ..call };
         let outcomes = self.run(call, Input::Events(vec![item])).await?;
         Ok(outcomes.into_iter().map(as_response).collect())
     }
@@ -170,9 +161,7 @@ impl Invoke for Function {
                 )),
             };
             answer.unwrap_or_else(|failure| {
-                (0..items)
-                    .map(|_| Outcome::Failed(failure.clone()))
-                    .collect()
+                (0..items).map(|_| Outcome::Failed(failure.clone())).collect()
             })
         })
     }
@@ -243,9 +232,8 @@ async fn call_guest(
             running.answer(Ok(outcomes));
             Ok(())
         }
-        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => Err(Failure::new(
-            FailureClass::Internal,
-            "an event function was given a request",
-        )),
+        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => {
+            Err(Failure::new(FailureClass::Internal, "an event function was given a request"))
+        }
     }
 }

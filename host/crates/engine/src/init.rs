@@ -13,8 +13,6 @@ use crate::EngineError;
 use crate::limiter::Limiter;
 use crate::running::on_epoch;
 
-/// How long an init may take.
-const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the snapshotter may copy between host and guest: more than any memory we allow.
 const HOSTCALL_FUEL: usize = 8 << 30;
 
@@ -27,10 +25,7 @@ struct Inside {
 
 impl WasiView for Inside {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
@@ -39,8 +34,8 @@ pub(crate) fn snapshot(
     engine: &Engine,
     wasm: &[u8],
     interface: &str,
-    memory_bytes_max: u64,
-    table_elements_max: u32,
+    (memory_bytes_max, table_elements_max): (u64, u32),
+    init_timeout: Duration,
 ) -> Result<Vec<u8>, EngineError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -51,14 +46,12 @@ pub(crate) fn snapshot(
     let ran = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let run = run(engine, wasm, interface, limiter);
-            let timed = tokio::time::timeout(INIT_TIMEOUT, run).await;
-            timed.map_err(|_| EngineError::Init(format!("it took longer than {INIT_TIMEOUT:?}")))?
+            let timed = tokio::time::timeout(init_timeout, run).await;
+            timed.map_err(|_| EngineError::Init(format!("it took longer than {init_timeout:?}")))?
         })
     }));
     ran.unwrap_or_else(|_| {
-        Err(EngineError::Init(
-            "its memory is too large to be snapshotted".to_owned(),
-        ))
+        Err(EngineError::Init("its memory is too large to be snapshotted".to_owned()))
     })
 }
 
@@ -73,10 +66,7 @@ async fn run(
     let function = format!("{name}.init@{version}()");
     let inside = Inside {
         limiter,
-        wasi: WasiCtxBuilder::new()
-            .allow_tcp(false)
-            .allow_udp(false)
-            .build(),
+        wasi: WasiCtxBuilder::new().allow_tcp(false).allow_udp(false).build(),
         table: ResourceTable::new(),
     };
     let mut store = Store::new(engine, inside);
@@ -112,13 +102,15 @@ fn forbid_random(linker: &mut Linker<Inside>) -> wasmtime::Result<()> {
                           snapshot would hold the same numbers";
     linker.allow_shadowing(true);
     let mut random = linker.instance("wasi:random/random@0.2.0")?;
-    random.func_wrap(
-        "get-random-bytes",
-        |_, (_,): (u64,)| -> wasmtime::Result<(Vec<u8>,)> { wasmtime::bail!("{REASON}") },
-    )?;
+    random.func_wrap("get-random-bytes", |_, (_,): (u64,)| -> wasmtime::Result<(Vec<u8>,)> {
+        wasmtime::bail!("{REASON}")
+    })?;
     random.func_wrap("get-random-u64", |_, (): ()| -> wasmtime::Result<(u64,)> {
         wasmtime::bail!("{REASON}")
-    })
+    })?;
+    // Only imports that are really unknown may become traps.
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 fn reason_text(reason: Option<&Val>) -> String {

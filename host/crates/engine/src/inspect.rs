@@ -8,11 +8,7 @@ const EXPECTED: &str = "wasi:http/incoming-handler@0.2, wasi:http/handler@0.3, \
     wfh:function/handler@0.1 or wfh:function/batch-handler@0.1";
 
 /// Imports that later versions of this host will offer.
-const NOT_OFFERED: &[&str] = &[
-    "wfh:function/publish",
-    "wfh:function/state",
-    "wasi:keyvalue/",
-];
+const NOT_OFFERED: &[&str] = &["wfh:function/publish", "wfh:function/state", "wasi:keyvalue/"];
 
 /// How a function is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,26 +39,16 @@ pub(crate) fn inspect(wasm: &[u8]) -> Result<Shape, EngineError> {
     let kind = exports
         .iter()
         .find_map(|name| kind_of(name))
-        .ok_or_else(|| EngineError::NoHandler {
-            expected: EXPECTED,
-            exports: exports.clone(),
-        })?;
+        .ok_or_else(|| EngineError::NoHandler { expected: EXPECTED, exports: exports.clone() })?;
     let later = |name: &&String| NOT_OFFERED.iter().any(|prefix| name.starts_with(prefix));
     let not_offered: Vec<String> = imports.iter().filter(later).cloned().collect();
     if !not_offered.is_empty() {
-        return Err(EngineError::NotOffered {
-            imports: not_offered,
-        });
+        return Err(EngineError::NotOffered { imports: not_offered });
     }
     let is_p3 = imports.iter().chain(&exports).any(|name| {
-        name.starts_with("wasi:")
-            && name
-                .split_once('@')
-                .is_some_and(|(_, v)| v.starts_with("0.3"))
+        name.starts_with("wasi:") && name.split_once('@').is_some_and(|(_, v)| v.starts_with("0.3"))
     });
-    let init = exports
-        .into_iter()
-        .find(|name| name.starts_with("wfh:function/init@0.1"));
+    let init = exports.into_iter().find(|name| name.starts_with("wfh:function/init@0.1"));
     Ok(Shape { kind, init, is_p3 })
 }
 
@@ -86,10 +72,7 @@ fn names(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), EngineError> {
     let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0_u32);
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.map_err(invalid)? {
-            Payload::Version {
-                encoding: Encoding::Module,
-                ..
-            } if depth == 0 => {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(EngineError::NotAComponent("a core module"));
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,

@@ -63,12 +63,7 @@ impl Instance {
             Ok(exports) => exports,
             Err(error) => return Err(not_instantiated(&store, &error)),
         };
-        Ok(Self {
-            store,
-            exports,
-            calls: 0,
-            idle_since: Instant::now(),
-        })
+        Ok(Self { store, exports, calls: 0, idle_since: Instant::now() })
     }
 
     /// The next call of a reused sandbox begins.

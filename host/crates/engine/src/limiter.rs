@@ -34,9 +34,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self
-            .memory_bytes
-            .saturating_add(desired.saturating_sub(current));
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         let fits = total <= self.memory_bytes_max && maximum.is_none_or(|max| desired <= max);
         if fits {
             self.memory_bytes = total;

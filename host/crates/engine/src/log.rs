@@ -77,10 +77,7 @@ impl GuestLog {
 
     /// The stream as WASI wants it.
     pub(crate) fn stream(&self, stream: Stream) -> LogStream {
-        LogStream {
-            log: self.clone(),
-            stream,
-        }
+        LogStream { log: self.clone(), stream }
     }
 
     fn write(&self, stream: Stream, bytes: &[u8]) {
@@ -111,9 +108,7 @@ impl State {
 
     /// Takes from the budget; what is beyond it is dropped, with one record that says so.
     fn within_budget<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let fits = usize::try_from(self.bytes_left)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
+        let fits = usize::try_from(self.bytes_left).unwrap_or(usize::MAX).min(bytes.len());
         self.bytes_left -= fits as u64;
         if fits < bytes.len() && !self.truncated {
             self.truncated = true;

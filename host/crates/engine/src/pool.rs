@@ -8,7 +8,6 @@ use crate::{EngineConfig, EngineError, PagemapScan};
 const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 8;
-const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// Room for host frames above the guest's own stack.
 const HOST_STACK_BYTES: usize = 512 << 10;
 /// Snapshots up to this size are mapped copy-on-write instead of copied.
@@ -40,9 +39,7 @@ pub(crate) fn engine(config: &EngineConfig, generation: Generation) -> Result<En
          engine.instances_max"
     );
     Engine::new(&settings(config, generation, false)?).map_err(|error| {
-        EngineError::Pool(format!(
-            "the engine cannot start even without a pool: {error:#}"
-        ))
+        EngineError::Pool(format!("the engine cannot start even without a pool: {error:#}"))
     })
 }
 
@@ -82,7 +79,7 @@ fn pool(config: &EngineConfig) -> Result<PoolingAllocationConfig, EngineError> {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
-        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_elements(config.table_elements_max as usize)
         .max_memory_size(memory_bytes(config.memory_bytes_max))
         .table_keep_resident(memory_bytes(config.table_keep_resident_bytes))
         .pagemap_scan(if scan { Enabled::Yes } else { Enabled::No });

@@ -1,8 +1,5 @@
 //! The one place with `unsafe`: compiled components are trusted machine code.
-#![allow(
-    unsafe_code,
-    reason = "wasmtime cannot check what it did not compile in this process"
-)]
+#![allow(unsafe_code, reason = "wasmtime cannot check what it did not compile in this process")]
 
 use wasmtime::Engine;
 use wasmtime::component::Component;

@@ -117,11 +117,7 @@ impl Call {
     pub(crate) async fn cancelled(&self) {
         poll_fn(|cx| {
             self.waker.register(cx.waker());
-            if self.cancelled.load(Ordering::Acquire) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            if self.cancelled.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -248,10 +244,7 @@ impl GuestTask {
         let Some(deadline) = self.deadline else {
             return Poll::Pending;
         };
-        self.timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)))
-            .as_mut()
-            .poll(cx)
+        self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
     }
 }
 
@@ -281,10 +274,7 @@ impl Future for GuestTask {
             return Poll::Ready(());
         }
         if this.poll_deadline(cx).is_ready() {
-            this.stop(
-                FailureClass::Timeout,
-                "the guest was stopped at its deadline",
-            );
+            this.stop(FailureClass::Timeout, "the guest was stopped at its deadline");
             return Poll::Ready(());
         }
         Poll::Pending

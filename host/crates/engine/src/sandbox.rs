@@ -108,11 +108,7 @@ impl Sandbox {
 /// The directory was there when the function was loaded; if it is gone by now, the guest finds
 /// nothing, and the operator a record.
 fn preopen(builder: &mut WasiCtxBuilder, grant: &FileGrant) {
-    let permissions = if grant.write {
-        FsPerms::ReadWrite
-    } else {
-        FsPerms::ReadOnly
-    };
+    let permissions = if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
     if let Err(error) = builder.preopened_dir(&grant.host, &grant.guest, permissions) {
         tracing::warn!(path = %grant.host.display(), %error, "a granted directory cannot be opened");
     }
@@ -127,22 +123,13 @@ impl Drop for Sandbox {
 impl WasiView for Sandbox {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let (function, call) = (&self.function, &self.call);
-        let (ctx, _) = self
-            .wasi
-            .get_or_insert_with(|| Self::make_wasi(function, call));
-        WasiCtxView {
-            ctx,
-            table: &mut self.table,
-        }
+        let (ctx, _) = self.wasi.get_or_insert_with(|| Self::make_wasi(function, call));
+        WasiCtxView { ctx, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for Sandbox {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            hooks: &mut self.outgoing,
-            table: &mut self.table,
-            ctx: &mut self.http,
-        }
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 }

@@ -35,10 +35,7 @@ impl Ticker {
         let handle = thread::Builder::new()
             .name("wfh-ticker".to_owned())
             .spawn(move || tick(&ticking, &engines))?;
-        Ok(Self {
-            shared,
-            thread: handle.thread().clone(),
-        })
+        Ok(Self { shared, thread: handle.thread().clone() })
     }
 
     /// Announces a guest.

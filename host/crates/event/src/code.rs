@@ -112,10 +112,6 @@ mod tests {
     #[test]
     fn codes_are_unique() {
         let texts: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(
-            texts.len(),
-            ErrorCode::ALL.len(),
-            "two error codes share a number"
-        );
+        assert_eq!(texts.len(), ErrorCode::ALL.len(), "two error codes share a number");
     }
 }

@@ -80,15 +80,11 @@ impl Event {
         datacontenttype: Option<String>,
         data: Option<Vec<u8>>,
     ) -> Result<Self, EventError> {
-        let mut all: BTreeMap<&str, String> = attributes
-            .into_iter()
-            .map(|(name, value)| (name, value.to_owned()))
-            .collect();
+        let mut all: BTreeMap<&str, String> =
+            attributes.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         match all.remove("specversion") {
             None => {
-                return Err(EventError::Missing {
-                    attribute: "specversion",
-                });
+                return Err(EventError::Missing { attribute: "specversion" });
             }
             Some(version) if version != "1.0" => {
                 return Err(EventError::SpecVersion { found: version });
@@ -110,13 +106,9 @@ impl Event {
         event.data = data;
         for (name, value) in all {
             if name.is_empty()
-                || !name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             {
-                return Err(EventError::AttributeName {
-                    name: name.to_owned(),
-                });
+                return Err(EventError::AttributeName { name: name.to_owned() });
             }
             event.extensions.insert(name.to_owned(), value);
         }
@@ -138,16 +130,8 @@ impl Event {
             ("type", &self.r#type),
         ]
         .into_iter()
-        .chain(
-            optional
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .chain(
-            self.extensions
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        )
+        .chain(optional.into_iter().filter_map(|(name, value)| Some((name, value?))))
+        .chain(self.extensions.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 
@@ -175,19 +159,12 @@ mod tests {
 
     #[test]
     fn a_missing_or_foreign_attribute_is_named() {
-        let base = [
-            ("specversion", "1.0"),
-            ("id", "1"),
-            ("source", "/s"),
-            ("type", "t"),
-        ];
+        let base = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t")];
         for left_out in ["specversion", "id", "source", "type"] {
             let rest = base.into_iter().filter(|(name, _)| *name != left_out);
             assert_eq!(
                 Event::from_attributes(rest, None, None),
-                Err(EventError::Missing {
-                    attribute: left_out
-                })
+                Err(EventError::Missing { attribute: left_out })
             );
         }
         let odd = base.into_iter().chain([("Bad-Name", "x")]);

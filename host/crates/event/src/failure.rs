@@ -198,11 +198,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that does not say when to come back.
     pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self {
-            class,
-            detail: detail.into(),
-            retry_after: None,
-        }
+        Self { class, detail: detail.into(), retry_after: None }
     }
 
     /// The same failure, with the time after which another attempt makes sense.
@@ -229,33 +225,15 @@ mod tests {
     #[test]
     fn every_class_has_a_code_and_a_name_of_its_own() {
         let codes: HashSet<_> = FailureClass::ALL.iter().map(|class| class.code()).collect();
-        let names: HashSet<_> = FailureClass::ALL
-            .iter()
-            .map(|class| class.as_str())
-            .collect();
-        assert_eq!(
-            codes.len(),
-            FailureClass::ALL.len(),
-            "two classes share a code"
-        );
-        assert_eq!(
-            names.len(),
-            FailureClass::ALL.len(),
-            "two classes share a name"
-        );
+        let names: HashSet<_> = FailureClass::ALL.iter().map(|class| class.as_str()).collect();
+        assert_eq!(codes.len(), FailureClass::ALL.len(), "two classes share a code");
+        assert_eq!(names.len(), FailureClass::ALL.len(), "two classes share a name");
     }
 
     #[test]
     fn what_never_started_is_not_held_against_the_function() {
-        for class in [
-            FailureClass::Busy,
-            FailureClass::Unavailable,
-            FailureClass::Cancelled,
-        ] {
-            assert!(
-                !class.is_counted_by_breaker(),
-                "{class} must not open a breaker"
-            );
+        for class in [FailureClass::Busy, FailureClass::Unavailable, FailureClass::Cancelled] {
+            assert!(!class.is_counted_by_breaker(), "{class} must not open a breaker");
         }
     }
 }

@@ -39,9 +39,7 @@ impl FromStr for InvocationId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ulid::from_string(text)
             .map(Self)
-            .map_err(|_| ParseInvocationIdError {
-                text: text.to_owned(),
-            })
+            .map_err(|_| ParseInvocationIdError { text: text.to_owned() })
     }
 }
 

@@ -53,9 +53,7 @@ fn check_label(kind: &'static str, text: &str) -> Result<(), NameError> {
         return Err(misfit(last));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    text.chars()
-        .find(|c| !allowed(*c))
-        .map_or(Ok(()), |c| Err(misfit(c)))
+    text.chars().find(|c| !allowed(*c)).map_or(Ok(()), |c| Err(misfit(c)))
 }
 
 /// A free name: printable, no control characters.
@@ -63,19 +61,13 @@ fn check_free(kind: &'static str, text: &str) -> Result<(), NameError> {
     check_length(kind, text, FREE_CHARS_MAX)?;
     text.chars()
         .find(|c| c.is_control())
-        .map_or(Ok(()), |character| {
-            Err(NameError::Character { kind, character })
-        })
+        .map_or(Ok(()), |character| Err(NameError::Character { kind, character }))
 }
 
 fn check_length(kind: &'static str, text: &str, chars_max: usize) -> Result<(), NameError> {
     match text.chars().count() {
         0 => Err(NameError::Empty { kind }),
-        chars if chars > chars_max => Err(NameError::TooLong {
-            kind,
-            chars_max,
-            chars,
-        }),
+        chars if chars > chars_max => Err(NameError::TooLong { kind, chars_max, chars }),
         _ => Ok(()),
     }
 }
@@ -169,16 +161,7 @@ mod tests {
 
     #[test]
     fn names_that_could_not_be_a_host_label_are_refused() {
-        for text in [
-            "",
-            "Upper",
-            "1st",
-            "a b",
-            "a.b",
-            "end-",
-            "_a",
-            &"x".repeat(64),
-        ] {
+        for text in ["", "Upper", "1st", "a b", "a.b", "end-", "_a", &"x".repeat(64)] {
             assert!(
                 text.parse::<FunctionName>().is_err(),
                 "{text:?} was accepted as a function name"

@@ -48,9 +48,7 @@ impl FromStr for Target {
             "topic" => Self::Topic(name.parse()?),
             "stream" => Self::Stream(name.parse()?),
             _ => {
-                return Err(ParseTargetError::UnknownKind {
-                    kind: kind.to_owned(),
-                });
+                return Err(ParseTargetError::UnknownKind { kind: kind.to_owned() });
             }
         })
     }

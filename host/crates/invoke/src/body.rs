@@ -1,6 +1,8 @@
 //! Streaming bodies, the same type from the socket to the guest and back.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,9 +22,7 @@ pub fn empty_body() -> Body {
 
 /// A body that is there at once.
 pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Reads a whole body into memory.
@@ -30,10 +30,7 @@ pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
 /// # Errors
 /// Class `TooLarge` beyond `bytes_max`; otherwise the body's own error.
 pub async fn collect_body(body: Body, bytes_max: u64) -> Result<Bytes, Failure> {
-    LimitedBody::new(body, bytes_max)
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
+    LimitedBody::new(body, bytes_max).collect().await.map(http_body_util::Collected::to_bytes)
 }
 
 /// A body that ends with class `TooLarge` once more than `bytes_max` bytes have come.
@@ -41,17 +38,20 @@ pub struct LimitedBody {
     inner: Body,
     bytes_left: u64,
     bytes_max: u64,
+    exceeded: Arc<AtomicBool>,
 }
 
 impl LimitedBody {
     /// Bounds `inner`.
     #[must_use]
     pub fn new(inner: Body, bytes_max: u64) -> Self {
-        Self {
-            inner,
-            bytes_left: bytes_max,
-            bytes_max,
-        }
+        Self { inner, bytes_left: bytes_max, bytes_max, exceeded: Arc::default() }
+    }
+
+    /// Tells, later, whether the limit was exceeded.
+    #[must_use]
+    pub fn exceeded(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.exceeded)
     }
 
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Failure> {
@@ -63,6 +63,7 @@ impl LimitedBody {
             }
             None => {
                 self.inner = empty_body();
+                self.exceeded.store(true, Ordering::Relaxed);
                 Err(too_large(self.bytes_max))
             }
         }
@@ -71,10 +72,7 @@ impl LimitedBody {
 
 /// The failure of a payload over its limit.
 pub(crate) fn too_large(bytes_max: u64) -> Failure {
-    Failure::new(
-        FailureClass::TooLarge,
-        format!("the body is larger than {bytes_max} bytes"),
-    )
+    Failure::new(FailureClass::TooLarge, format!("the body is larger than {bytes_max} bytes"))
 }
 
 impl HttpBody for LimitedBody {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -13,8 +14,8 @@ const BINARY_PREFIX: &str = "ce-";
 /// Our own header, and what the guest sees as `event-key`.
 const EVENT_KEY: &str = "wfh-event-key";
 
-/// Reads a request as an event: binary mode by its `ce-` headers, anything else becomes an event of
-/// type `wfh.http.request` whose data is the body.
+/// Reads a request as an event: binary mode by its `ce-` headers, structured mode by its content
+/// type; anything else becomes an event of type `wfh.http.request` whose data is the body.
 ///
 /// # Errors
 /// Class `Invalid` when the request says that it is a CloudEvent and is not.
@@ -27,7 +28,9 @@ pub fn event_from_request(
     let content_type = text(&parts.headers, CONTENT_TYPE.as_str());
     let data = (!body.is_empty()).then(|| body.to_vec());
     let event = if parts.headers.contains_key("ce-specversion") {
-        binary(&parts.headers, content_type, data).map_err(invalid)?
+        binary(&parts.headers, content_type, data).map_err(|error| invalid(&error))?
+    } else if content_type.as_deref().is_some_and(is_structured) {
+        structured(&body)?
     } else {
         let mut event = Event::new(id.into(), &**route, "wfh.http.request");
         event.subject = Some(parts.uri.path().to_owned());
@@ -41,14 +44,7 @@ pub fn event_from_request(
         ("method".to_owned(), parts.method.to_string()),
     ];
     let headers = raw_headers(&parts.headers);
-    Ok(Item {
-        event,
-        attempt: 1,
-        event_key,
-        key: None,
-        headers,
-        attributes,
-    })
+    Ok(Item { event, attempt: 1, event_key, key: None, headers, attributes })
 }
 
 fn binary(
@@ -57,12 +53,41 @@ fn binary(
     data: Option<Vec<u8>>,
 ) -> Result<Event, EventError> {
     let attributes = headers.iter().filter_map(|(name, value)| {
-        Some((
-            name.as_str().strip_prefix(BINARY_PREFIX)?,
-            value.to_str().ok()?,
-        ))
+        Some((name.as_str().strip_prefix(BINARY_PREFIX)?, value.to_str().ok()?))
     });
     Event::from_attributes(attributes, content_type, data)
+}
+
+fn is_structured(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/cloudevents+json")
+}
+
+/// Structured mode: one JSON object, with `data` as JSON or `data_base64` as bytes.
+fn structured(body: &[u8]) -> Result<Event, Failure> {
+    let mut document: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+    let json = document.remove("data").filter(|data| !data.is_null());
+    let data = match (json, document.remove("data_base64")) {
+        (None, None) => None,
+        (Some(serde_json::Value::String(text)), None) => Some(text.into_bytes()),
+        (Some(data), None) => Some(data.to_string().into_bytes()),
+        (None, Some(serde_json::Value::String(text))) => {
+            let decoded = base64::prelude::BASE64_STANDARD.decode(text);
+            Some(decoded.map_err(|error| invalid(&error))?)
+        }
+        _ => return Err(invalid(&"`data` and `data_base64` exclude each other")),
+    };
+    let attributes: Vec<(String, String)> = document
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| match value {
+            serde_json::Value::String(text) => (name, text),
+            other => (name, other.to_string()),
+        })
+        .collect();
+    let pairs = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Event::from_attributes(pairs, None, data).map_err(|error| invalid(&error))
 }
 
 fn event_key(event: &Event) -> String {
@@ -70,7 +95,7 @@ fn event_key(event: &Event) -> String {
     format!("{}#{id}", event.source)
 }
 
-fn invalid(error: EventError) -> Failure {
+fn invalid(error: &impl ToString) -> Failure {
     Failure::new(FailureClass::Invalid, error.to_string())
 }
 
@@ -94,9 +119,7 @@ pub fn response_from_reply(reply: EventReply) -> Response<Body> {
         return response;
     };
     let mut response = Response::new(bytes_body(data));
-    let content_type = reply
-        .datacontenttype
-        .and_then(|text| HeaderValue::from_str(&text).ok());
+    let content_type = reply.datacontenttype.and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
@@ -120,11 +143,7 @@ mod tests {
             .unwrap();
         let event = read(request).unwrap().event;
         assert_eq!(
-            (
-                event.r#type.as_str(),
-                event.source.as_str(),
-                event.subject.as_deref()
-            ),
+            (event.r#type.as_str(), event.source.as_str(), event.subject.as_deref()),
             ("wfh.http.request", "/orders/{id}", Some("/orders/7"))
         );
         assert_eq!(event.datacontenttype.as_deref(), Some("application/json"));
@@ -150,11 +169,30 @@ mod tests {
     }
 
     #[test]
+    fn structured_mode_is_that_event_with_its_data_in_either_form() {
+        let request = |body: &'static str| {
+            Request::post("http://h/")
+                .header("content-type", "application/cloudevents+json; charset=utf-8")
+                .body(Bytes::from_static(body.as_bytes()))
+                .unwrap()
+        };
+        let json =
+            r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","n":3,"data":{"a":1}}"#;
+        let event = read(request(json)).unwrap().event;
+        assert_eq!((event.id.as_str(), event.data.as_deref()), ("7", Some(&br#"{"a":1}"#[..])));
+        assert_eq!(event.extensions.get("n").map(String::as_str), Some("3"));
+        let base64 =
+            r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","data_base64":"AP8="}"#;
+        assert_eq!(read(request(base64)).unwrap().event.data, Some(vec![0, 255]));
+        for broken in ["", "[]", r#"{"id":"7"}"#] {
+            let failed = read(request(broken)).unwrap_err();
+            assert_eq!(failed.class, FailureClass::Invalid, "{broken:?} was taken for an event");
+        }
+    }
+
+    #[test]
     fn no_data_is_204_and_data_is_200() {
-        assert_eq!(
-            response_from_reply(EventReply::default()).status(),
-            StatusCode::NO_CONTENT
-        );
+        assert_eq!(response_from_reply(EventReply::default()).status(), StatusCode::NO_CONTENT);
         let reply = EventReply {
             data: Some(Bytes::from_static(b"x")),
             datacontenttype: Some("text/plain".into()),

@@ -92,17 +92,13 @@ impl Dispatcher {
     /// Dispatches to `router`.
     #[must_use]
     pub fn new(router: Router) -> Self {
-        Self {
-            router: Arc::new(RwLock::new(Arc::new(router))),
-        }
+        Self { router: Arc::new(RwLock::new(Arc::new(router))) }
     }
 
     /// A handle that does not keep the functions alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakDispatcher {
-        WeakDispatcher {
-            router: Arc::downgrade(&self.router),
-        }
+        WeakDispatcher { router: Arc::downgrade(&self.router) }
     }
 
     /// Replaces the whole table, for a manifest that changed.
@@ -113,12 +109,7 @@ impl Dispatcher {
     /// The stack of a target, to be held by a trigger that calls only this one.
     #[must_use]
     pub fn find(&self, target: &Target) -> Option<Arc<dyn Invoke>> {
-        self.router
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .targets
-            .get(target)
-            .cloned()
+        self.router.read().unwrap_or_else(PoisonError::into_inner).targets.get(target).cloned()
     }
 }
 
@@ -151,7 +142,5 @@ impl Invoke for Dispatcher {
 fn unknown(invocation: &Invocation) -> Vec<Outcome> {
     let detail = format!("nothing takes {}", invocation.target);
     let failure = Failure::new(FailureClass::Internal, detail);
-    (0..invocation.input.items())
-        .map(|_| Outcome::Failed(failure.clone()))
-        .collect()
+    (0..invocation.input.items()).map(|_| Outcome::Failed(failure.clone())).collect()
 }

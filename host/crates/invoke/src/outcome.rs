@@ -86,10 +86,7 @@ impl Tail {
 
     /// Cuts the answer off at `deadline`, if no earlier one is set.
     pub fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = Some(
-            self.deadline
-                .map_or(deadline, |earlier| earlier.min(deadline)),
-        );
+        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
     }
 
     fn end(&mut self, end: &End) {
@@ -119,11 +116,7 @@ impl ReplyBody {
         if body.is_end_stream() {
             tail.end(&End::Complete);
         }
-        Self {
-            body,
-            tail,
-            timer: None,
-        }
+        Self { body, tail, timer: None }
     }
 
     /// Whether the deadline has passed; makes sure the task is woken when it does.
@@ -155,11 +148,7 @@ impl HttpBody for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if self
-                    .tail
-                    .deadline
-                    .is_some_and(|deadline| deadline <= Instant::now())
-                {
+                if self.tail.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                     return Poll::Ready(Some(Err(self.fail(past_deadline()))));
                 }
                 if self.body.is_end_stream() {
@@ -189,10 +178,7 @@ impl HttpBody for ReplyBody {
 }
 
 fn past_deadline() -> Failure {
-    Failure::new(
-        FailureClass::Timeout,
-        "the deadline passed before the last byte was out",
-    )
+    Failure::new(FailureClass::Timeout, "the deadline passed before the last byte was out")
 }
 
 #[cfg(test)]

@@ -23,10 +23,7 @@ impl Status {
     /// What the host still waits for, as pairs of part and reason.
     #[must_use]
     pub fn waiting(&self) -> Vec<(String, String)> {
-        self.lock()
-            .iter()
-            .map(|(part, reason)| (part.clone(), reason.clone()))
-            .collect()
+        self.lock().iter().map(|(part, reason)| (part.clone(), reason.clone())).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

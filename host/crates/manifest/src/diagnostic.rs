@@ -85,10 +85,7 @@ pub(crate) fn nearest<'c>(
 
 /// `` `a`, `b` or `c` ``
 pub(crate) fn one_of<'c>(candidates: impl IntoIterator<Item = &'c str>) -> String {
-    let quoted: Vec<String> = candidates
-        .into_iter()
-        .map(|word| format!("`{word}`"))
-        .collect();
+    let quoted: Vec<String> = candidates.into_iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),

@@ -77,20 +77,14 @@ pub struct FeatureUse {
 
 impl FeatureUse {
     pub(crate) fn refusal(&self) -> Diagnostic {
-        let message = format!(
-            "this version of wfh does not offer {} yet",
-            self.feature.name()
-        );
+        let message = format!("this version of wfh does not offer {} yet", self.feature.name());
         Diagnostic::new(self.span.clone(), &self.key, message)
     }
 }
 
 /// Every use of a feature, in the order of the text.
 pub(crate) fn used(manifest: &Manifest, spans: &Spans) -> Vec<FeatureUse> {
-    let mut uses = Uses {
-        spans,
-        found: Vec::new(),
-    };
+    let mut uses = Uses { spans, found: Vec::new() };
     for name in manifest.queues.keys() {
         uses.note(Feature::Queues, format!("queue.{name}"));
     }
@@ -149,11 +143,7 @@ fn triggers(manifest: &Manifest, uses: &mut Uses<'_>) {
         (Feature::KafkaTrigger, "kafka", triggers.kafka.len()),
         (Feature::RedisTrigger, "redis", triggers.redis.len()),
         (Feature::QueueTrigger, "queue", triggers.queue.len()),
-        (
-            Feature::ScheduleTrigger,
-            "schedule",
-            triggers.schedule.len(),
-        ),
+        (Feature::ScheduleTrigger, "schedule", triggers.schedule.len()),
     ];
     for (feature, kind, count) in counted {
         for index in 0..count {

@@ -29,8 +29,10 @@ table! {
         timeout: Duration [millis(1)..=minutes(15)] = seconds(30),
         /// Linear memory of an instance.
         memory: ByteSize [kibibytes(64)..=gibibytes(4)] = mebibytes(128),
-        /// Elements that the tables of an instance may hold together.
+        /// Elements that each table of an instance may hold.
         tables_max: u32 [0..=10_000_000] = 20_000,
+        /// Handles (files, bodies, pollables) that an instance may hold.
+        handles_max: u32 [16..=1_000_000] = 1_024,
         /// Calls in flight at once; beyond it callers queue up to `queue_timeout`.
         concurrency: u32 [1..=1_000_000] = 64,
         /// How long a call waits for its turn before it is refused with 429.
@@ -44,6 +46,8 @@ table! {
         init: InitMode = InitMode::Strict,
         /// What a call may print; the rest is cut off.
         log_bytes_max: ByteSize [ByteSize(0)..=gibibytes(1)] = mebibytes(1),
+        /// The largest body that an event function is given; it comes in one piece.
+        event_bytes_max: ByteSize [ByteSize(0)..=gibibytes(1)] = mebibytes(8),
         /// The largest request body; without it that of `[http]` holds.
         body_bytes_max: Option<ByteSize>,
         /// Outgoing calls of one invocation at once.
@@ -81,11 +85,7 @@ fn rules(function: &Function, node: &Node<'_>, reader: &mut Reader<'_>) {
     }
     for (name, value) in &function.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            reader.report_at(
-                node,
-                &join("env", name),
-                "no environment can hold this variable",
-            );
+            reader.report_at(node, &join("env", name), "no environment can hold this variable");
         }
     }
 }

@@ -77,9 +77,7 @@ impl HttpGrant {
     pub fn matches(&self, scheme: &str, host: &str, port: u16) -> bool {
         let scheme_fits = match self.scheme {
             Some(granted) => scheme.eq_ignore_ascii_case(granted.as_str()),
-            None => ["http", "https"]
-                .iter()
-                .any(|known| scheme.eq_ignore_ascii_case(known)),
+            None => ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),
         };
         let port_fits = match self.port {
             PortPattern::Exact(granted) => granted == port,

@@ -78,11 +78,7 @@ impl Parsed {
     #[must_use]
     pub fn not_offered(&self, offered: &[Feature]) -> Vec<Diagnostic> {
         let lacking = |used: &&FeatureUse| !offered.contains(&used.feature);
-        self.features
-            .iter()
-            .filter(lacking)
-            .map(FeatureUse::refusal)
-            .collect()
+        self.features.iter().filter(lacking).map(FeatureUse::refusal).collect()
     }
 
     /// An error about the value of a key, for what only the host can find out. It stands at the
@@ -107,11 +103,8 @@ impl Manifest {
         let (document, syntax) = DeTable::parse_recoverable(text);
         let syntax: Vec<_> = syntax.iter().map(syntax_error).collect();
         let mut reader = Reader::new(text, env);
-        let node = Node {
-            value: &DeValue::Table(document.into_inner()),
-            span: 0..0,
-            key: String::new(),
-        };
+        let node =
+            Node { value: &DeValue::Table(document.into_inner()), span: 0..0, key: String::new() };
         let manifest = Self::read(&node, &mut reader);
         let validation = validate(&reader);
         reader.diagnostics.extend(validation.errors);
@@ -182,10 +175,7 @@ fn merge(text: &str, syntax: Vec<Diagnostic>, data: Vec<Diagnostic>) -> Vec<Diag
             || broken.contains(&line(diagnostic))
     };
     let mut errors = syntax;
-    errors.extend(
-        data.into_iter()
-            .filter(|diagnostic| broken.is_empty() || !caused(diagnostic)),
-    );
+    errors.extend(data.into_iter().filter(|diagnostic| broken.is_empty() || !caused(diagnostic)));
     errors.sort_by_key(|diagnostic| diagnostic.span.start);
     errors
 }
@@ -193,11 +183,7 @@ fn merge(text: &str, syntax: Vec<Diagnostic>, data: Vec<Diagnostic>) -> Vec<Diag
 /// A text as a label: lower-case, `-` for what is not allowed.
 fn label(text: &str) -> String {
     let allowed = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }
     };
     let mapped: String = text.chars().map(allowed).collect();
     let begun = mapped.trim_start_matches(|c: char| !c.is_ascii_lowercase());

@@ -109,10 +109,7 @@ impl Value for Stream {
             (StreamKind::Redis, ..) => "stream",
         };
         let message = format!("a stream of kind `{}` has another key", raw.kind.as_str());
-        reader.report(
-            node.problem(message)
-                .expected(format!("`{key}` and no other name")),
-        )
+        reader.report(node.problem(message).expected(format!("`{key}` and no other name")))
     }
 
     fn schema() -> Json {

@@ -124,11 +124,7 @@ impl<'d> Reader<'d> {
     ) -> Node<'n> {
         let span = value.span();
         self.spans.insert(key.clone(), span.clone());
-        Node {
-            value: value.get_ref(),
-            span,
-            key,
-        }
+        Node { value: value.get_ref(), span, key }
     }
 
     /// Reports a value of another type than the one expected.
@@ -138,12 +134,7 @@ impl<'d> Reader<'d> {
             DeValue::Table(_) => "a table is not accepted here".to_owned(),
             _ => {
                 let source = self.text.get(node.span.clone()).unwrap_or_default();
-                format!(
-                    "{} is {} {}",
-                    excerpt(source),
-                    article(node.value),
-                    node.value.type_str()
-                )
+                format!("{} is {} {}", excerpt(source), article(node.value), node.value.type_str())
             }
         };
         self.report(node.problem(found).expected(expected))
@@ -159,37 +150,21 @@ impl<'d> Reader<'d> {
 }
 
 fn article(value: &DeValue<'_>) -> &'static str {
-    if matches!(value, DeValue::Integer(_)) {
-        "an"
-    } else {
-        "a"
-    }
+    if matches!(value, DeValue::Integer(_)) { "an" } else { "a" }
 }
 
-/// `parent.key`, with quotes where TOML needs them.
 /// What was written, short enough for one line of a message.
 fn excerpt(source: &str) -> String {
     const CHARS_MAX: usize = 80;
     let line = source.lines().next().unwrap_or_default();
     let short: String = line.chars().take(CHARS_MAX).collect();
-    if short.len() == source.len() {
-        short
-    } else {
-        short + "..."
-    }
+    if short.len() == source.len() { short } else { short + "..." }
 }
 
-/// The path of a key below another one.
+/// `parent.key`, with quotes where TOML needs them.
 pub(crate) fn join(parent: &str, key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let shown = if !key.is_empty() && key.chars().all(bare) {
-        key.to_owned()
-    } else {
-        format!("{key:?}")
-    };
-    if parent.is_empty() {
-        shown
-    } else {
-        format!("{parent}.{shown}")
-    }
+    let shown =
+        if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") };
+    if parent.is_empty() { shown } else { format!("{parent}.{shown}") }
 }

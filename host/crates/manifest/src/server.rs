@@ -80,6 +80,8 @@ table! {
         pagemap_scan: Switch = Switch::Auto,
         /// The directory of compiled components.
         cache_bytes_max: ByteSize = gibibytes(4),
+        /// How long an init may run before its snapshot is taken.
+        init_timeout: Duration [millis(1)..=minutes(15)] = seconds(60),
         /// The stack of a guest.
         stack_bytes_max: ByteSize [kibibytes(64)..=mebibytes(64)] = mebibytes(1),
         /// How tasks are spread over threads.

@@ -19,11 +19,7 @@ table! {
 
 fn url_is_of_redis(store: &Store, node: &Node<'_>, reader: &mut Reader<'_>) {
     if store.kind == StoreKind::Embedded && store.url.is_some() {
-        reader.report_at(
-            node,
-            "url",
-            "only a store with `kind = \"redis\"` has a url",
-        );
+        reader.report_at(node, "url", "only a store with `kind = \"redis\"` has a url");
     }
 }
 

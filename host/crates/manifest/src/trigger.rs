@@ -78,11 +78,7 @@ impl<K: TriggerKind> Value for Trigger<K> {
             span: node.span.clone(),
             route: config.route(),
         });
-        Some(Self {
-            name,
-            key: node.key.clone(),
-            config,
-        })
+        Some(Self { name, key: node.key.clone(), config })
     }
 
     fn schema() -> Json {

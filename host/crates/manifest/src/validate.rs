@@ -24,12 +24,7 @@ pub(crate) fn validate(reader: &Reader<'_>) -> Validation {
         let expected = "a table `[function.NAME]` with a `component`";
         errors.push(Diagnostic::new(0..0, "function", message).expected(expected));
     }
-    errors.extend(
-        reader
-            .references
-            .iter()
-            .filter_map(|reference| undeclared(reader, reference)),
-    );
+    errors.extend(reader.references.iter().filter_map(|reference| undeclared(reader, reference)));
     errors.extend(equal_names(reader));
     errors.extend(equal_routes(reader));
     let mut warnings = Vec::new();
@@ -76,9 +71,8 @@ fn equal_names(reader: &Reader<'_>) -> Vec<Diagnostic> {
 
 fn equal_routes(reader: &Reader<'_>) -> Vec<Diagnostic> {
     let routed = reader.triggers.iter();
-    let (triggers, routes): (Vec<_>, Vec<_>) = routed
-        .filter_map(|trigger| Some((trigger, trigger.route.clone()?)))
-        .unzip();
+    let (triggers, routes): (Vec<_>, Vec<_>) =
+        routed.filter_map(|trigger| Some((trigger, trigger.route.clone()?))).unzip();
     let mut errors = Vec::new();
     for conflict in conflicts(&routes) {
         let pair = (triggers.get(conflict.first), triggers.get(conflict.second));
@@ -93,9 +87,6 @@ fn equal_routes(reader: &Reader<'_>) -> Vec<Diagnostic> {
 /// An error about a key of a trigger, or about its table if it lacks that key.
 fn about(reader: &Reader<'_>, trigger: &Declared, key: &str, message: String) -> Diagnostic {
     let path = format!("{}.{key}", trigger.key);
-    let span = reader
-        .spans
-        .get(&path)
-        .unwrap_or_else(|| trigger.span.clone());
+    let span = reader.spans.get(&path).unwrap_or_else(|| trigger.span.clone());
     Diagnostic::new(span, &path, message)
 }

@@ -1,12 +1,7 @@
 //! The example of the contract and what its values become.
 
 // A test that fails by a panic fails as it should.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::Duration;
 
@@ -19,19 +14,14 @@ const CONTRACT: &str = include_str!("data/contract.toml");
 
 fn parse(text: &str) -> Parsed {
     Manifest::parse(text, &|_| None).unwrap_or_else(|errors| {
-        let lines: Vec<_> = errors
-            .iter()
-            .map(|error| render(error, "wfh.toml", text))
-            .collect();
+        let lines: Vec<_> = errors.iter().map(|error| render(error, "wfh.toml", text)).collect();
         panic!("the manifest has errors:\n{}", lines.join("\n"))
     })
 }
 
 #[test]
 fn the_example_of_the_contract_parses() {
-    let Parsed {
-        manifest, warnings, ..
-    } = parse(CONTRACT);
+    let Parsed { manifest, warnings, .. } = parse(CONTRACT);
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(manifest.app.name.as_str(), "shop");
     let checkout = &manifest.functions["checkout"];
@@ -40,24 +30,13 @@ fn the_example_of_the_contract_parses() {
     assert_eq!(checkout.allow.http.len(), 3);
     assert!(checkout.idempotency.is_some() && checkout.breaker.is_some());
     assert_eq!(manifest.queues["emails"].order, QueueOrder::None);
-    assert_eq!(
-        manifest.streams["audit"],
-        Stream::Kafka {
-            topic: "audit".to_owned()
-        }
-    );
+    assert_eq!(manifest.streams["audit"], Stream::Kafka { topic: "audit".to_owned() });
     let triggers = &manifest.triggers;
     assert_eq!(triggers.http[0].name.as_str(), "checkout-api");
     assert_eq!(triggers.http[0].config.mode, Mode::Sync);
     assert_eq!(triggers.kafka[0].config.topics.0, ["orders"]);
-    assert_eq!(
-        triggers.redis[0].config.source,
-        RedisSource::Stream("jobs".to_owned())
-    );
-    assert!(matches!(
-        triggers.schedule[0].config.schedule,
-        Schedule::Cron { .. }
-    ));
+    assert_eq!(triggers.redis[0].config.source, RedisSource::Stream("jobs".to_owned()));
+    assert!(matches!(triggers.schedule[0].config.schedule, Schedule::Cron { .. }));
     assert_eq!(manifest.store.kind, StoreKind::Embedded);
 }
 
@@ -90,10 +69,7 @@ fn each_use_of_a_feature_has_its_line() {
         .map(|refusal| {
             (
                 refusal.key.clone(),
-                CONTRACT
-                    .lines()
-                    .nth(line(CONTRACT, refusal.span.start) - 1)
-                    .unwrap(),
+                CONTRACT.lines().nth(line(CONTRACT, refusal.span.start) - 1).unwrap(),
             )
         })
         .map(|(key, line)| format!("{key}: {line}"))
@@ -124,14 +100,8 @@ fn a_bare_component_is_a_manifest() {
     ] {
         let parsed = Manifest::single_component(path.as_ref(), None).expect(path);
         let (function, config) = parsed.manifest.functions.iter().next().expect("a function");
-        assert_eq!(
-            (function.as_str(), config.component.to_str()),
-            (name, Some(path))
-        );
-        assert_eq!(
-            parsed.manifest.triggers.http[0].config.route.as_str(),
-            "/{*rest}"
-        );
+        assert_eq!((function.as_str(), config.component.to_str()), (name, Some(path)));
+        assert_eq!(parsed.manifest.triggers.http[0].config.route.as_str(), "/{*rest}");
         assert!(parsed.warnings.is_empty() && parsed.features.is_empty());
     }
     assert!(Manifest::single_component("a.wasm".as_ref(), Some("No Name")).is_err());

@@ -1,12 +1,7 @@
 //! What holds for every text: no panic, every error in its place, in order.
 
 // A test that fails by a panic fails as it should.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 use wfh_manifest::{Manifest, render};
@@ -18,19 +13,10 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         return Ok(());
     };
     prop_assert!(!errors.is_empty(), "refused without an error");
-    prop_assert!(
-        errors.is_sorted_by_key(|error| error.span.start),
-        "errors are out of order"
-    );
+    prop_assert!(errors.is_sorted_by_key(|error| error.span.start), "errors are out of order");
     for error in &errors {
-        prop_assert!(
-            text.get(error.span.clone()).is_some(),
-            "{error:?} is not in the text"
-        );
-        prop_assert!(
-            !render(error, "wfh.toml", text).contains('\n'),
-            "{error:?} is not one line"
-        );
+        prop_assert!(text.get(error.span.clone()).is_some(), "{error:?} is not in the text");
+        prop_assert!(!render(error, "wfh.toml", text).contains('\n'), "{error:?} is not one line");
     }
     Ok(())
 }
@@ -40,20 +26,14 @@ fn damaged() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just(String::new()),
         "[\\[\\]{}=\"',.#\n$0-9a-z-]{0,6}",
-        prop::sample::select(vec![
-            "\"${X}\"", "[a]\n", "\"5x\"", "-1", "{}", "[]", "\"\"\""
-        ])
-        .prop_map(str::to_owned),
+        prop::sample::select(vec!["\"${X}\"", "[a]\n", "\"5x\"", "-1", "{}", "[]", "\"\"\""])
+            .prop_map(str::to_owned),
     ];
     (0..CONTRACT.len(), 0_usize..20, piece).prop_filter_map(
         "inside a character",
         |(start, len, piece)| {
             let end = (start + len).min(CONTRACT.len());
-            Some(format!(
-                "{}{piece}{}",
-                CONTRACT.get(..start)?,
-                CONTRACT.get(end..)?
-            ))
+            Some(format!("{}{piece}{}", CONTRACT.get(..start)?, CONTRACT.get(end..)?))
         },
     )
 }

@@ -1,12 +1,7 @@
 //! The JSON Schema: valid itself, accepts what the parser accepts, and knows the same keys.
 
 // A test that fails by a panic fails as it should.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
 use wfh_manifest::Manifest;
@@ -16,9 +11,7 @@ const CONTRACT: &str = include_str!("data/contract.toml");
 fn accepts(instance: &Value) -> Result<(), String> {
     let schema = Manifest::json_schema();
     let validator = jsonschema::draft202012::new(&schema).map_err(|error| error.to_string())?;
-    validator
-        .validate(instance)
-        .map_err(|error| format!("{error} at {}", error.instance_path()))
+    validator.validate(instance).map_err(|error| format!("{error} at {}", error.instance_path()))
 }
 
 fn to_json(text: &str) -> Value {
@@ -29,10 +22,7 @@ fn to_json(text: &str) -> Value {
 #[test]
 fn the_schema_is_a_schema() {
     let schema = Manifest::json_schema();
-    assert!(
-        jsonschema::draft202012::meta::is_valid(&schema),
-        "not valid draft 2020-12"
-    );
+    assert!(jsonschema::draft202012::meta::is_valid(&schema), "not valid draft 2020-12");
 }
 
 #[test]
@@ -55,10 +45,7 @@ fn the_schema_refuses_what_the_parser_refuses() {
         ("build", json!({})),
         ("allow", json!({ "htpp": [] })),
     ] {
-        assert!(
-            accepts(&function(key, value)).is_err(),
-            "{key} was accepted"
-        );
+        assert!(accepts(&function(key, value)).is_err(), "{key} was accepted");
     }
     assert_eq!(accepts(&function("init", json!("${INIT:-strict}"))), Ok(()));
 }
@@ -91,14 +78,8 @@ fn defaults_and_bounds_are_shown() {
     let timeout = &function["properties"]["timeout"];
     assert_eq!(timeout["default"], "30s");
     let description = timeout["description"].as_str().expect("a description");
-    assert!(
-        description.ends_with("From \"1ms\" to \"15m\"."),
-        "{description}"
-    );
+    assert!(description.ends_with("From \"1ms\" to \"15m\"."), "{description}");
     assert_eq!(function["properties"]["reuse"]["maximum"], 1_000_000);
     assert_eq!(function["required"], json!(["component"]));
-    assert_eq!(
-        schema["properties"]["http"]["properties"]["body_bytes_max"]["default"],
-        "10GiB"
-    );
+    assert_eq!(schema["properties"]["http"]["properties"]["body_bytes_max"]["default"], "10GiB");
 }

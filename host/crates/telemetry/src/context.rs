@@ -28,12 +28,7 @@ impl TraceContext {
     #[must_use]
     pub fn root() -> Self {
         let trace_id = (u128::from(random_u64()) << 64) | u128::from(random_u64().max(1));
-        Self {
-            trace_id,
-            span_id: random_u64().max(1),
-            sampled: false,
-            tracestate: None,
-        }
+        Self { trace_id, span_id: random_u64().max(1), sampled: false, tracestate: None }
     }
 
     /// Reads a caller's headers. A missing, repeated or malformed `traceparent` gives `None`, and
@@ -53,12 +48,8 @@ impl TraceContext {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_matches([' ', '\t']);
         let mut fields = text.splitn(5, '-');
-        let (version, trace_id, span_id, flags) = (
-            fields.next()?,
-            fields.next()?,
-            fields.next()?,
-            fields.next()?,
-        );
+        let (version, trace_id, span_id, flags) =
+            (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         let well_formed = is_lower_hex(version, 2)
             && is_lower_hex(trace_id, 32)
             && is_lower_hex(span_id, 16)
@@ -67,28 +58,16 @@ impl TraceContext {
         if !well_formed || version == "ff" || (version == "00" && extra) {
             return None;
         }
-        let trace_id = u128::from_str_radix(trace_id, 16)
-            .ok()
-            .filter(|id| *id != 0)?;
-        let span_id = u64::from_str_radix(span_id, 16)
-            .ok()
-            .filter(|id| *id != 0)?;
+        let trace_id = u128::from_str_radix(trace_id, 16).ok().filter(|id| *id != 0)?;
+        let span_id = u64::from_str_radix(span_id, 16).ok().filter(|id| *id != 0)?;
         let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-        Some(Self {
-            trace_id,
-            span_id,
-            sampled,
-            tracestate: None,
-        })
+        Some(Self { trace_id, span_id, sampled, tracestate: None })
     }
 
     /// A new position below this one, in the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self {
-            span_id: random_u64().max(1),
-            ..self.clone()
-        }
+        Self { span_id: random_u64().max(1), ..self.clone() }
     }
 
     /// The trace this position is in: 32 hexadecimal digits.
@@ -112,20 +91,14 @@ impl TraceContext {
     /// The `tracestate` to pass on, if there is one.
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {
-        self.tracestate
-            .as_ref()
-            .and_then(|state| state.to_str().ok())
+        self.tracestate.as_ref().and_then(|state| state.to_str().ok())
     }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = u8::from(self.sampled);
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{flags:02x}",
-            self.trace_id, self.span_id
-        )
+        write!(f, "00-{:032x}-{:016x}-{flags:02x}", self.trace_id, self.span_id)
     }
 }
 
@@ -135,11 +108,7 @@ fn is_lower_hex(text: &str, digits: usize) -> bool {
 
 /// Several `tracestate` headers are one list; an oversized one is dropped, not cut.
 fn joined_tracestate(headers: &HeaderMap) -> Option<HeaderValue> {
-    let parts: Vec<&[u8]> = headers
-        .get_all(TRACESTATE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
+    let parts: Vec<&[u8]> = headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes).collect();
     let joined = parts.join(&b","[..]);
     if joined.is_empty() || joined.len() > TRACESTATE_BYTES_MAX {
         return None;

@@ -45,21 +45,10 @@ impl HttpTrigger {
         drain: CancellationToken,
     ) -> Result<Self, HttpTriggerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-        let listener = listen(config.listen).map_err(|source| HttpTriggerError::Bind {
-            address: config.listen,
-            source,
-        })?;
+        let listener = listen(config.listen)
+            .map_err(|source| HttpTriggerError::Bind { address: config.listen, source })?;
         let builder = builder(&config);
-        Ok(Self {
-            listener,
-            shared: Shared {
-                config,
-                routes,
-                tls,
-                builder,
-                drain,
-            },
-        })
+        Ok(Self { listener, shared: Shared { config, routes, tls, builder, drain } })
     }
 
     /// The address it listens on.
@@ -101,11 +90,7 @@ impl HttpTrigger {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -137,9 +122,7 @@ async fn accept_loop(
         let Some(worker) = workers.next() else { return };
         let (shared, cancel) = (Arc::clone(shared), cancel.clone());
         let serving = async move {
-            cancel
-                .run_until_cancelled(serve(shared, stream, peer))
-                .await;
+            cancel.run_until_cancelled(serve(shared, stream, peer)).await;
             drop(place);
         };
         worker.spawn(connections.track_future(serving));

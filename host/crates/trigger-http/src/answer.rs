@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wfh_event::{Failure, FailureClass, InvocationId};
@@ -27,7 +26,6 @@ pub(crate) fn answer(
     outcome: Result<Outcome, Response<Body>>,
     watch: &Watch,
     in_flight: InFlight,
-    is_last: bool,
 ) -> Response<Answer> {
     let (response, mut tail) = match outcome {
         Ok(outcome) => response(id, outcome),
@@ -38,17 +36,10 @@ pub(crate) fn answer(
         watch.answer(id, deadline);
         tail.on_end(move |_| watch.answered(id));
     }
-    let mut response = response.map(|body| Answer {
-        body: ReplyBody::new(body, tail),
-        _in_flight: in_flight,
-    });
+    let mut response =
+        response.map(|body| Answer { body: ReplyBody::new(body, tail), _in_flight: in_flight });
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(INVOCATION_ID, value);
-    }
-    if is_last {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -60,10 +51,7 @@ fn response(id: InvocationId, outcome: Outcome) -> (Response<Body>, Tail) {
         Outcome::Failed(failure) => (from_failure(&failure, id), Tail::default()),
         Outcome::Deferred { after, .. } => {
             let failure = Failure::new(FailureClass::Unavailable, "the call was put off");
-            (
-                from_failure(&failure.with_retry_after(after), id),
-                Tail::default(),
-            )
+            (from_failure(&failure.with_retry_after(after), id), Tail::default())
         }
     }
 }

@@ -11,6 +11,9 @@ use wfh_event::Target;
 use wfh_invoke::Invoke;
 use wfh_manifest::RouteTable;
 
+use crate::HttpTriggerError;
+use crate::tls::Tls;
+
 /// The bounds of the listener and its connections.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
@@ -47,6 +50,16 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// A PEM key.
     pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads both and checks that they belong together.
+    ///
+    /// # Errors
+    /// What a listener with them would fail with.
+    pub fn check(&self) -> Result<(), HttpTriggerError> {
+        Tls::load(self.clone()).map(drop)
+    }
 }
 
 /// What a route leads to.

@@ -25,12 +25,7 @@ pub(crate) fn from_failure(failure: &Failure, id: InvocationId) -> Response<Body
         | FailureClass::Cancelled
         | FailureClass::Internal => None,
     };
-    let mut response = problem(
-        failure.class.http_status(),
-        failure.class.code(),
-        detail,
-        id,
-    );
+    let mut response = problem(failure.class.http_status(), failure.class.code(), detail, id);
     if let Some(after) = failure.retry_after {
         let seconds = after.as_secs_f64().ceil().max(1.0);
         if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {

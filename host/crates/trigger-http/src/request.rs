@@ -34,11 +34,7 @@ impl Peer {
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         let is_trusted = trusted_proxies.iter().any(|network| network.contains(&ip));
         let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
-        Self {
-            text,
-            is_trusted,
-            scheme,
-        }
+        Self { text, is_trusted, scheme }
     }
 }
 
@@ -55,10 +51,7 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return Err("both content-length and transfer-encoding");
     }
-    let host = headers
-        .get(HOST)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
     if !host.is_empty() && Authority::try_from(host).is_err() {
         return Err("the host header is not a host");
     }
@@ -112,11 +105,7 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
 fn drop_own(headers: &mut HeaderMap) {
     let is_own = |name: &HeaderName| name.as_str().starts_with(OWN_PREFIX) && name != EVENT_KEY;
     if headers.keys().any(is_own) {
-        let own: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| is_own(name))
-            .cloned()
-            .collect();
+        let own: Vec<HeaderName> = headers.keys().filter(|name| is_own(name)).cloned().collect();
         for name in own {
             headers.remove(name);
         }
@@ -129,11 +118,8 @@ fn forward(headers: &mut HeaderMap, peer: &Peer) {
         headers.remove(FORWARDED);
         let claims = |name: &HeaderName| name.as_str().starts_with("x-forwarded-");
         if headers.keys().any(claims) {
-            let claimed: Vec<HeaderName> = headers
-                .keys()
-                .filter(|name| claims(name))
-                .cloned()
-                .collect();
+            let claimed: Vec<HeaderName> =
+                headers.keys().filter(|name| claims(name)).cloned().collect();
             for name in claimed {
                 headers.remove(name);
             }
@@ -141,11 +127,7 @@ fn forward(headers: &mut HeaderMap, peer: &Peer) {
     }
     headers.append(X_FORWARDED_FOR, peer.text.clone());
     if !headers.contains_key(X_FORWARDED_PROTO) {
-        let scheme = if peer.scheme == Scheme::HTTPS {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if peer.scheme == Scheme::HTTPS { "https" } else { "http" };
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
 }
@@ -161,14 +143,9 @@ fn make_absolute(head: &mut http::request::Parts, peer: &Peer) {
     let mut parts = uri.into_parts();
     parts.scheme = Some(peer.scheme.clone());
     if parts.authority.is_none() {
-        let host = head
-            .headers
-            .get(HOST)
-            .map(HeaderValue::as_bytes)
-            .unwrap_or_default();
-        parts.authority = Authority::try_from(host)
-            .ok()
-            .or_else(|| Some(Authority::from_static("localhost")));
+        let host = head.headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+        parts.authority =
+            Authority::try_from(host).ok().or_else(|| Some(Authority::from_static("localhost")));
     }
     if parts.path_and_query.is_none() {
         parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));

@@ -8,6 +8,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::sync::Notify;
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
 use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id};
 use wfh_manifest::Lookup;
@@ -25,6 +26,8 @@ pub(crate) struct Service {
     pub(crate) peer: Peer,
     pub(crate) watch: Watch,
     pub(crate) requests_max: u64,
+    /// Tells the connection that this was its last request.
+    pub(crate) retire: Arc<Notify>,
 }
 
 impl Service {
@@ -36,8 +39,10 @@ impl Service {
         let id = new_invocation_id();
         let (requests, in_flight) = self.watch.request(request.version());
         let outcome = self.outcome(id, request).await;
-        let is_last = requests >= self.requests_max;
-        Ok(answer(id, outcome, &self.watch, in_flight, is_last))
+        if requests >= self.requests_max {
+            self.retire.notify_one();
+        }
+        Ok(answer(id, outcome, &self.watch, in_flight))
     }
 
     async fn outcome(
@@ -52,9 +57,7 @@ impl Service {
             // Both are reference-counted: cheaper than a copy of the path.
             let (uri, method) = (head.uri.clone(), head.method.clone());
             match routes.find(method.as_str(), uri.path()) {
-                Lookup::Found {
-                    value, parameters, ..
-                } => {
+                Lookup::Found { value, parameters, .. } => {
                     let pairs = parameters.iter().map(|(name, value)| (*name, &**value));
                     prepare(&mut head, &self.peer, pairs)
                         .map_err(|reason| bad_request(reason, id))?;
@@ -77,17 +80,11 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
         deadline: None,
         hops: 0,
         trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
-        input: Input::Http(Box::new(HttpInput {
-            request,
-            route: Arc::clone(&route.pattern),
-        })),
+        input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
     };
     let outcome = route.stack.invoke(invocation).await.into_iter().next();
     outcome.unwrap_or_else(|| {
-        Outcome::Failed(Failure::new(
-            FailureClass::Internal,
-            "a call without an outcome",
-        ))
+        Outcome::Failed(Failure::new(FailureClass::Internal, "a call without an outcome"))
     })
 }
 
@@ -96,10 +93,7 @@ fn incoming(body: Incoming) -> Body {
         return empty_body();
     }
     body.map_err(|error| {
-        Failure::new(
-            FailureClass::Cancelled,
-            format!("the client broke off its body: {error}"),
-        )
+        Failure::new(FailureClass::Cancelled, format!("the client broke off its body: {error}"))
     })
     .boxed_unsync()
 }
@@ -107,9 +101,7 @@ fn incoming(body: Incoming) -> Body {
 /// What is not well formed ends its connection: the next bytes may be part of it.
 fn bad_request(reason: &str, id: InvocationId) -> Response<Body> {
     let mut response = problem(400, ErrorCode::BadRequest, Some(reason), id);
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

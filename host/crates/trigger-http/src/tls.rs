@@ -37,11 +37,7 @@ impl Tls {
     /// old certificate stays.
     pub(crate) async fn reload(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = changed(&self.files);
-        while stop
-            .run_until_cancelled(tokio::time::sleep(RELOAD_INTERVAL))
-            .await
-            .is_some()
-        {
+        while stop.run_until_cancelled(tokio::time::sleep(RELOAD_INTERVAL)).await.is_some() {
             let now = changed(&self.files);
             if now == seen {
                 continue;
@@ -84,16 +80,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HttpTrigger
     let chain: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|error| expected(error.to_string()))?;
-    if chain.is_empty() {
-        Err(expected("it holds none".to_owned()))
-    } else {
-        Ok(chain)
-    }
+    if chain.is_empty() { Err(expected("it holds none".to_owned())) } else { Ok(chain) }
 }
 
 fn unusable(path: &Path, reason: &str) -> HttpTriggerError {
-    HttpTriggerError::Tls {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    }
+    HttpTriggerError::Tls { path: path.to_owned(), reason: reason.to_owned() }
 }

@@ -94,11 +94,7 @@ impl Watch {
         if let Some(since) = state.head_since {
             next = next.min(due(since + state.header_read_timeout, now, Overdue::Head)?);
         } else if state.in_flight == 0 {
-            next = next.min(due(
-                state.idle_since + state.idle_timeout,
-                now,
-                Overdue::Idle,
-            )?);
+            next = next.min(due(state.idle_since + state.idle_timeout, now, Overdue::Idle)?);
         }
         // What begins later is seen at the latest one timeout after it began.
         Ok(next.min(now + state.header_read_timeout))
@@ -153,10 +149,7 @@ mod tests {
         assert!(watch.check(start + IDLE * 10).is_ok());
         let id = new_invocation_id();
         watch.answer(id, start + HEAD);
-        assert_eq!(
-            watch.check(start + HEAD + UNREAD_GRACE),
-            Err(Overdue::Answer)
-        );
+        assert_eq!(watch.check(start + HEAD + UNREAD_GRACE), Err(Overdue::Answer));
         watch.answered(id);
         drop(in_flight);
         assert!(watch.check(start + HEAD).is_ok());

@@ -2,10 +2,7 @@ use super::*;
 
 fn cache(bytes_max: u64) -> (Cache, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    (
-        Cache::open(directory.path().join("cache"), bytes_max).unwrap(),
-        directory,
-    )
+    (Cache::open(directory.path().join("cache"), bytes_max).unwrap(), directory)
 }
 
 #[test]
@@ -15,11 +12,7 @@ fn an_entry_comes_back_and_is_private() {
     assert_eq!(cache.get("k").as_deref(), Some(&b"content"[..]));
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!(mode(&cache.directory), 0o700, "others can reach the cache");
-    assert_eq!(
-        mode(&cache.path("k")),
-        0o600,
-        "others can read a cache entry"
-    );
+    assert_eq!(mode(&cache.path("k")), 0o600, "others can read a cache entry");
 }
 
 #[test]
@@ -39,10 +32,7 @@ fn a_damaged_entry_is_never_given_out_and_goes_away() {
         damage(&mut bytes);
         fs::write(cache.path("k"), bytes).unwrap();
         assert_eq!(cache.get("k"), None, "damage {which} was not noticed");
-        assert!(
-            !cache.path("k").exists(),
-            "damaged entry {which} was left in place"
-        );
+        assert!(!cache.path("k").exists(), "damaged entry {which} was left in place");
     }
 }
 
@@ -60,19 +50,10 @@ fn the_least_recently_used_entries_go_first() {
     for (age, key) in [(30, "old"), (20, "older-but-used"), (10, "new")] {
         cache.put(key, &[7; 100]).unwrap();
         let used = SystemTime::now() - std::time::Duration::from_secs(age);
-        File::open(cache.path(key))
-            .unwrap()
-            .set_modified(used)
-            .unwrap();
+        File::open(cache.path(key)).unwrap().set_modified(used).unwrap();
     }
     assert!(cache.get("old").is_some(), "a use must count");
     cache.evict().unwrap();
-    assert!(
-        cache.get("older-but-used").is_none(),
-        "the bound was not kept"
-    );
-    assert!(
-        cache.get("old").is_some() && cache.get("new").is_some(),
-        "the wrong entry went"
-    );
+    assert!(cache.get("older-but-used").is_none(), "the bound was not kept");
+    assert!(cache.get("old").is_some() && cache.get("new").is_some(), "the wrong entry went");
 }

@@ -18,16 +18,8 @@ use crate::running::Call;
 pub(crate) fn reply(response: Response<WasiBody>, call: Arc<Call>) -> Reply {
     let (parts, inner) = response.into_parts();
     let bytes_left = content_length(&parts.headers);
-    let body = GuestBody {
-        inner,
-        call,
-        bytes_left,
-        ended: false,
-    };
-    Reply::Http(
-        Response::from_parts(parts, body.boxed_unsync()),
-        Tail::default(),
-    )
+    let body = GuestBody { inner, call, bytes_left, ended: false };
+    Reply::Http(Response::from_parts(parts, body.boxed_unsync()), Tail::default())
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -67,25 +59,23 @@ impl HttpBody for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        Pin::new(&mut self.inner)
-            .poll_frame(cx)
-            .map(|next| match next {
-                Some(Ok(frame)) => {
-                    self.count(&frame);
-                    Some(Ok(frame))
-                }
-                Some(Err(error)) => {
-                    self.ended = true;
-                    let broken = || {
-                        Failure::new(
-                            FailureClass::Trap,
-                            format!("the guest broke off its answer: {error}"),
-                        )
-                    };
-                    Some(Err(self.call.failure().unwrap_or_else(broken)))
-                }
-                None => self.end(),
-            })
+        Pin::new(&mut self.inner).poll_frame(cx).map(|next| match next {
+            Some(Ok(frame)) => {
+                self.count(&frame);
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                self.ended = true;
+                let broken = || {
+                    Failure::new(
+                        FailureClass::Trap,
+                        format!("the guest broke off its answer: {error}"),
+                    )
+                };
+                Some(Err(self.call.failure().unwrap_or_else(broken)))
+            }
+            None => self.end(),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

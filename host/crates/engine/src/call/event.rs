@@ -23,9 +23,7 @@ pub(crate) async fn run(
             for item in items {
                 let (delivery, context) = prepare(store, item)?;
                 let handler = function.wfh_function_handler();
-                let reply = handler
-                    .call_handle(store.as_context_mut(), &delivery, context)
-                    .await;
+                let reply = handler.call_handle(store.as_context_mut(), &delivery, context).await;
                 match reply {
                     Ok(reply) => outcomes.push(outcome(reply)),
                     Err(error) => return Err(trapped(store, &error)),
@@ -41,16 +39,11 @@ pub(crate) async fn run(
             }
             let context = context(store)?;
             let handler = function.wfh_function_batch_handler();
-            let reply = handler
-                .call_handle(store.as_context_mut(), &deliveries, context)
-                .await;
+            let reply = handler.call_handle(store.as_context_mut(), &deliveries, context).await;
             reply.map(|reply| batch_outcomes(reply, count))
         }
         Exports::HttpP2(_) | Exports::HttpP3(_) => {
-            return Err(Failure::new(
-                FailureClass::Internal,
-                "not an event function",
-            ));
+            return Err(Failure::new(FailureClass::Internal, "not an event function"));
         }
     };
     called.map_err(|error| trapped(store, &error))
@@ -82,14 +75,8 @@ fn outcome(reply: Result<wit::Reply, wit::Failure>) -> Outcome {
 
 /// An emit that nobody takes must not be lost in silence.
 fn not_granted(emit: &[wit::Outgoing]) -> Failure {
-    let targets: Vec<&str> = emit
-        .iter()
-        .map(|outgoing| outgoing.target.as_str())
-        .collect();
-    let detail = format!(
-        "allow.send does not grant the emit to {}",
-        targets.join(", ")
-    );
+    let targets: Vec<&str> = emit.iter().map(|outgoing| outgoing.target.as_str()).collect();
+    let detail = format!("allow.send does not grant the emit to {}", targets.join(", "));
     Failure::new(FailureClass::Rejected, detail)
 }
 
@@ -111,25 +98,17 @@ fn batch_outcomes(reply: Result<wit::BatchReply, wit::Failure>, count: usize) ->
         Ok(reply) => reply,
         Err(failure) => {
             let failure = guest_failure(failure);
-            return (0..count)
-                .map(|_| Outcome::Failed(failure.clone()))
-                .collect();
+            return (0..count).map(|_| Outcome::Failed(failure.clone())).collect();
         }
     };
     if !reply.emit.is_empty() {
-        let emit: Vec<wit::Outgoing> = reply
-            .emit
-            .into_iter()
-            .map(|(_, outgoing)| outgoing)
-            .collect();
+        let emit: Vec<wit::Outgoing> =
+            reply.emit.into_iter().map(|(_, outgoing)| outgoing).collect();
         let failure = not_granted(&emit);
-        return (0..count)
-            .map(|_| Outcome::Failed(failure.clone()))
-            .collect();
+        return (0..count).map(|_| Outcome::Failed(failure.clone())).collect();
     }
-    let mut outcomes: Vec<Outcome> = (0..count)
-        .map(|_| Outcome::Done(Reply::Event(EventReply::default())))
-        .collect();
+    let mut outcomes: Vec<Outcome> =
+        (0..count).map(|_| Outcome::Done(Reply::Event(EventReply::default()))).collect();
     for failed in reply.failed {
         match outcomes.get_mut(failed.index as usize) {
             Some(outcome) => *outcome = Outcome::Failed(guest_failure(failed.failure)),
@@ -142,7 +121,5 @@ fn batch_outcomes(reply: Result<wit::BatchReply, wit::Failure>, count: usize) ->
 fn out_of_range(index: u32, count: usize) -> Vec<Outcome> {
     let detail = format!("the guest failed item {index} of a batch of {count}");
     let failure = Failure::new(FailureClass::Trap, detail);
-    (0..count)
-        .map(|_| Outcome::Failed(failure.clone()))
-        .collect()
+    (0..count).map(|_| Outcome::Failed(failure.clone())).collect()
 }

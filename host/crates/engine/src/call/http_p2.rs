@@ -37,10 +37,7 @@ pub(crate) async fn run(
         let out = http.new_response_outparam_from_callback(move |answer| {
             answer_with(&answering, answer);
         })?;
-        proxy
-            .wasi_http_incoming_handler()
-            .call_handle(&mut *store, request, out)
-            .await
+        proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await
     };
     called.await.map_err(|error| trapped(store, &error))
 }
@@ -48,9 +45,8 @@ pub(crate) async fn run(
 fn answer_with(call: &Arc<Call>, answer: Result<http::Response<HyperOutgoingBody>, ErrorCode>) {
     call.reply(match answer {
         Ok(response) => Ok(reply(response, Arc::clone(call))),
-        Err(code) => Err(Failure::new(
-            FailureClass::Trap,
-            format!("the guest answered with {code:?}"),
-        )),
+        Err(code) => {
+            Err(Failure::new(FailureClass::Trap, format!("the guest answered with {code:?}")))
+        }
     });
 }

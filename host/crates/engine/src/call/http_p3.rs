@@ -31,13 +31,7 @@ pub(crate) async fn run(
         .run_concurrent(async |accessor| {
             let (sender, receiver) = oneshot::channel();
             let prepared = accessor.with(|mut store| {
-                Prepared::new(
-                    store.as_context_mut(),
-                    proxy,
-                    request,
-                    Sandbox::http,
-                    sender,
-                )
+                Prepared::new(store.as_context_mut(), proxy, request, Sandbox::http, sender)
             })?;
             let answered = async {
                 let ran = prepared.run(accessor, pending()).await;
@@ -49,9 +43,7 @@ pub(crate) async fn run(
             wasmtime::Result::Ok(())
         })
         .await;
-    called
-        .and_then(|result| result)
-        .map_err(|error| trapped(store, &error))
+    called.and_then(|result| result).map_err(|error| trapped(store, &error))
 }
 
 /// Passes the answer on. A guest that failed is answered for when its call ends.

@@ -13,8 +13,5 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()
 
 /// The values in the form the interface wants.
 pub(crate) fn variables(config: &[(String, String)]) -> WasiConfigVariables {
-    config
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    config.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }

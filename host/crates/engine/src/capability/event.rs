@@ -7,11 +7,7 @@ use wfh_invoke::Item;
 use crate::sandbox::Sandbox;
 
 mod bindings {
-    #![allow(
-        missing_docs,
-        unreachable_pub,
-        reason = "generated from wit/function.wit"
-    )]
+    #![allow(missing_docs, unreachable_pub, reason = "generated from wit/function.wit")]
     #![allow(clippy::all, reason = "generated")]
 
     wasmtime::component::bindgen!({
@@ -60,9 +56,7 @@ impl wit::HostContext for Sandbox {
 
     fn remaining_ms(&mut self, _: Resource<Context>) -> wasmtime::Result<u64> {
         let left = self.call.deadline.map(|deadline| deadline - Instant::now());
-        Ok(left.map_or(u64::MAX, |left| {
-            u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
-        }))
+        Ok(left.map_or(u64::MAX, |left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)))
     }
 
     fn drop(&mut self, context: Resource<Context>) -> wasmtime::Result<()> {
@@ -91,11 +85,7 @@ pub(crate) fn delivery(item: Item, sandbox: &Sandbox) -> wit::Delivery {
         traceparent: Some(sandbox.call.trace.to_string()),
         tracestate: sandbox.call.trace.tracestate().map(str::to_owned),
         key: item.key.map(Vec::from),
-        headers: item
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name, value.to_vec()))
-            .collect(),
+        headers: item.headers.into_iter().map(|(name, value)| (name, value.to_vec())).collect(),
         attributes: item.attributes,
     }
 }

@@ -71,11 +71,7 @@ fn reach_v4(ip: Ipv4Addr) -> Reach {
         || (a == 100 && (64..128).contains(&b))
         || (a, b, c) == (192, 0, 0)
         || (a == 198 && (b == 18 || b == 19));
-    if private {
-        Reach::Private
-    } else {
-        Reach::Public
-    }
+    if private { Reach::Private } else { Reach::Public }
 }
 
 fn reach_v6(ip: Ipv6Addr) -> Reach {
@@ -84,23 +80,20 @@ fn reach_v6(ip: Ipv6Addr) -> Reach {
     if ip.is_unicast_link_local() || metadata {
         return Reach::LinkLocal;
     }
-    let global_unicast = ip
-        .segments()
-        .first()
-        .is_some_and(|first| first & 0xe000 == 0x2000);
+    let global_unicast = ip.segments().first().is_some_and(|first| first & 0xe000 == 0x2000);
     let documentation = ip.segments().starts_with(&[0x2001, 0xdb8]);
-    if global_unicast && !documentation {
-        Reach::Public
-    } else {
-        Reach::Private
-    }
+    if global_unicast && !documentation { Reach::Public } else { Reach::Private }
 }
 
-/// How far the grants let a host name or literal reach.
-pub(super) fn granted_reach(grants: &[HttpGrant], host: &str) -> Reach {
+/// How far the grants that cover a destination let it reach.
+pub(super) fn granted_reach(
+    grants: &[HttpGrant],
+    (scheme, host, port): (&str, &str, u16),
+) -> Reach {
     let literal = literal(host).map(canonical);
     grants
         .iter()
+        .filter(|grant| grant.matches(scheme, host, port))
         .map(|grant| match &grant.host {
             HostPattern::Ip(ip) if Some(canonical(*ip)) == literal => Reach::LinkLocal,
             HostPattern::Exact(name) if name.eq_ignore_ascii_case(host) => Reach::Private,
@@ -115,10 +108,7 @@ pub(super) fn granted_reach(grants: &[HttpGrant], host: &str) -> Reach {
 
 /// The address a URI's host writes out, if it does.
 pub(super) fn literal(host: &str) -> Option<IpAddr> {
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.parse().ok()
 }
 
@@ -136,11 +126,7 @@ pub(super) fn check(
             && !(ports_denied.contains(&address.port()) && is_this_machine(address.ip()))
     };
     let kept: Vec<SocketAddr> = addresses.into_iter().filter(reachable).collect();
-    if kept.is_empty() {
-        Err(Error::DestinationIpProhibited)
-    } else {
-        Ok(kept)
-    }
+    if kept.is_empty() { Err(Error::DestinationIpProhibited) } else { Ok(kept) }
 }
 
 /// An address that a socket can be bound to is one of ours.
@@ -155,6 +141,14 @@ mod tests {
 
     fn grants(texts: &[&str]) -> Vec<HttpGrant> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn http(host: &str) -> (&str, &str, u16) {
+        ("http", host, 80)
+    }
+
+    fn https(host: &str) -> (&str, &str, u16) {
+        ("https", host, 443)
     }
 
     #[test]
@@ -182,30 +176,26 @@ mod tests {
 
     #[test]
     fn a_wildcard_never_reaches_a_private_address_and_a_name_never_the_metadata() {
-        let wildcard = granted_reach(&grants(&["https://*.example.org", "*"]), "a.example.org");
+        let wildcard =
+            granted_reach(&grants(&["https://*.example.org", "*"]), https("a.example.org"));
         assert_eq!(wildcard, Reach::Public);
-        let exact = granted_reach(&grants(&["https://api.example.com"]), "api.example.com");
+        let exact = granted_reach(&grants(&["https://api.example.com"]), https("api.example.com"));
         assert_eq!(exact, Reach::Private);
         let metadata = "169.254.169.254:80".parse().unwrap();
         assert!(check(vec![metadata], exact, &[]).is_err());
-        let literal = granted_reach(&grants(&["http://169.254.169.254"]), "169.254.169.254");
+        let literal = granted_reach(&grants(&["http://169.254.169.254"]), http("169.254.169.254"));
         assert!(check(vec![metadata], literal, &[]).is_ok());
-        assert_eq!(granted_reach(&grants(&["*"]), "10.0.0.1"), Reach::Public);
+        assert_eq!(granted_reach(&grants(&["*"]), http("10.0.0.1")), Reach::Public);
+        let beside = grants(&["https://api.example.com", "*"]);
+        let other_port = granted_reach(&beside, http("api.example.com"));
+        assert_eq!(other_port, Reach::Public, "an exact grant opened another port of its host");
     }
 
     #[test]
     fn the_admin_port_is_out_of_reach_on_every_local_address() {
-        for text in [
-            "127.0.0.1:3001",
-            "127.9.9.9:3001",
-            "[::1]:3001",
-            "0.0.0.0:3001",
-        ] {
+        for text in ["127.0.0.1:3001", "127.9.9.9:3001", "[::1]:3001", "0.0.0.0:3001"] {
             let address = text.parse().unwrap();
-            assert!(
-                check(vec![address], Reach::LinkLocal, &[3001]).is_err(),
-                "{text}"
-            );
+            assert!(check(vec![address], Reach::LinkLocal, &[3001]).is_err(), "{text}");
         }
         let other = "127.0.0.1:3002".parse().unwrap();
         assert!(check(vec![other], Reach::LinkLocal, &[3001]).is_ok());

@@ -30,11 +30,7 @@ pub(super) struct Paced<B> {
 
 impl<B> Paced<B> {
     pub(super) fn new(inner: B, between: Duration) -> Self {
-        Self {
-            inner,
-            between,
-            timer: Box::pin(sleep(between)),
-        }
+        Self { inner, between, timer: Box::pin(sleep(between)) }
     }
 }
 
@@ -54,10 +50,7 @@ where
             self.timer.as_mut().reset(Instant::now() + between);
             return Poll::Ready(next.map(|frame| frame.map_err(Error::from)));
         }
-        self.timer
-            .as_mut()
-            .poll(cx)
-            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
+        self.timer.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }
 
     fn is_end_stream(&self) -> bool {

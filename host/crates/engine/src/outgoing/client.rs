@@ -38,12 +38,8 @@ pub(super) async fn send(
     let config = &function.environment.config;
     let options = options.unwrap_or_default();
     let connect = options.connect_timeout.unwrap_or(config.connect_timeout);
-    let first_byte = options
-        .first_byte_timeout
-        .unwrap_or(config.first_byte_timeout);
-    let between = options
-        .between_bytes_timeout
-        .unwrap_or(config.between_bytes_timeout);
+    let first_byte = options.first_byte_timeout.unwrap_or(config.first_byte_timeout);
+    let between = options.between_bytes_timeout.unwrap_or(config.between_bytes_timeout);
     let client = function.client.get_or_init(|| client(function));
     let response = timeout(connect + first_byte, client.request(request))
         .await
@@ -102,18 +98,15 @@ impl Connector {
 
     async fn connect_to(&self, uri: &Uri) -> io::Result<TokioIo<TcpStream>> {
         let host = uri.host().unwrap_or_default();
-        let default_port = if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
+        let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default_port);
         let config = &self.environment.config;
         let addresses = match literal(host) {
             Some(ip) => vec![(ip, port).into()],
             None => config.resolver.resolve(host.to_owned(), port).await?,
         };
-        let allowed = granted_reach(&self.grants, host);
+        let destination = (uri.scheme_str().unwrap_or_default(), host, port);
+        let allowed = granted_reach(&self.grants, destination);
         let checked = check(addresses, allowed, &config.ports_denied.load())
             .map_err(|error| io::Error::other(Refusal(error)))?;
         let stream = TcpStream::connect(checked.as_slice()).await?;
@@ -157,28 +150,18 @@ fn as_wasi(error: &hyper_util::client::legacy::Error) -> Error {
         }
         source = cause.source();
     }
-    if error.is_connect() {
-        Error::ConnectionRefused
-    } else {
-        Error::HttpProtocolError
-    }
+    if error.is_connect() { Error::ConnectionRefused } else { Error::HttpProtocolError }
 }
 
 fn from_io(error: &io::Error) -> Error {
-    if let Some(refusal) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Refusal>())
-    {
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>()) {
         return match refusal.0 {
             Error::ConnectionTimeout => Error::ConnectionTimeout,
             Error::DestinationNotFound => Error::DestinationNotFound,
             _ => Error::DestinationIpProhibited,
         };
     }
-    if error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
-    {
+    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
         return Error::TlsProtocolError;
     }
     match error.kind() {
@@ -191,9 +174,6 @@ fn from_io(error: &io::Error) -> Error {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             Error::DestinationUnavailable
         }
-        _ => Error::DnsError {
-            rcode: None,
-            info_code: None,
-        },
+        _ => Error::DnsError { rcode: None, info_code: None },
     }
 }

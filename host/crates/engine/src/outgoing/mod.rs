@@ -46,11 +46,7 @@ type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 impl Outgoing {
     pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>) -> Self {
-        Self {
-            function,
-            call,
-            permits: None,
-        }
+        Self { function, call, permits: None }
     }
 
     /// The next call of a reused sandbox begins.
@@ -60,10 +56,7 @@ impl Outgoing {
 
     fn permits(&mut self) -> Arc<Semaphore> {
         let outgoing_max = self.function.config.outgoing_max;
-        Arc::clone(
-            self.permits
-                .get_or_insert_with(|| Arc::new(Semaphore::new(outgoing_max))),
-        )
+        Arc::clone(self.permits.get_or_insert_with(|| Arc::new(Semaphore::new(outgoing_max))))
     }
 
     /// Headers that the guest does not have to think of: its trace goes on, and the other side can
@@ -71,11 +64,7 @@ impl Outgoing {
     fn add_headers(&self, request: &mut Request<WasiBody>) {
         let headers = request.headers_mut();
         self.call.trace.child().write_to(headers);
-        let key = self
-            .call
-            .event_key
-            .as_deref()
-            .and_then(|key| HeaderValue::from_str(key).ok());
+        let key = self.call.event_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok());
         if let Some(key) = key {
             headers.insert(EVENT_KEY, key);
         }
@@ -85,14 +74,8 @@ impl Outgoing {
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
             return false;
         };
-        let port = uri
-            .port_u16()
-            .unwrap_or(if scheme == "https" { 443 } else { 80 });
-        self.function
-            .config
-            .http
-            .iter()
-            .any(|grant| grant.matches(scheme, host, port))
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        self.function.config.http.iter().any(|grant| grant.matches(scheme, host, port))
     }
 }
 
@@ -121,10 +104,11 @@ impl WasiHttpHooks for Outgoing {
             if !granted || request.method() == http::Method::CONNECT {
                 return Err(deny(request));
             }
-            let permit = permits
-                .acquire_owned()
-                .await
-                .map_err(|_| Error::ConnectionLimitReached)?;
+            if function.config.outgoing_max == 0 {
+                return Err(Error::ConnectionLimitReached);
+            }
+            let permit =
+                permits.acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
             let response = match internal {
                 Some(name) => chain::call(&function, &call, &name, request).await?,
                 None => client::send(&function, request, options).await?,

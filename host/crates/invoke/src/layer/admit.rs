@@ -1,5 +1,8 @@
 //! Refuses what is too large, has come through too many functions, or comes too late.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::BoxFuture;
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -8,7 +11,7 @@ use wfh_event::{Failure, FailureClass};
 
 use super::all_failed;
 use crate::body::too_large;
-use crate::{HttpInput, Input, Invocation, Invoke, LimitedBody, Outcome};
+use crate::{Input, Invocation, Invoke, LimitedBody, Outcome};
 
 /// Admits calls to `inner`.
 pub struct Admit<I> {
@@ -20,34 +23,15 @@ pub struct Admit<I> {
 impl<I> Admit<I> {
     /// Bounds bodies by `body_bytes_max` and chains by `hops_max`.
     pub fn new(inner: I, body_bytes_max: u64, hops_max: u8) -> Self {
-        Self {
-            inner,
-            body_bytes_max,
-            hops_max,
-        }
-    }
-
-    fn admit(&self, mut invocation: Invocation) -> Result<Invocation, (usize, Failure)> {
-        self.check(&invocation)
-            .map_err(|failure| (invocation.input.items(), failure))?;
-        if let Input::Http(input) = &mut invocation.input {
-            bound_body(input, self.body_bytes_max);
-        }
-        Ok(invocation)
+        Self { inner, body_bytes_max, hops_max }
     }
 
     fn check(&self, invocation: &Invocation) -> Result<(), Failure> {
         if invocation.hops > self.hops_max {
-            let detail = format!(
-                "the call came through more than {} functions",
-                self.hops_max
-            );
-            return Err(Failure::new(FailureClass::Rejected, detail));
+            let detail = format!("the call came through more than {} functions", self.hops_max);
+            return Err(Failure::new(FailureClass::Invalid, detail));
         }
-        if invocation
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
+        if invocation.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             let detail = "the caller's deadline had passed before the call began";
             return Err(Failure::new(FailureClass::Timeout, detail));
         }
@@ -69,21 +53,36 @@ fn smallest_size(input: &Input) -> u64 {
     }
 }
 
-/// A body of unknown length is counted as it streams.
-fn bound_body(input: &mut HttpInput, bytes_max: u64) {
+/// A body of unknown length is counted as it streams. Tells, later, whether it was too long.
+fn bound_body(input: &mut Input, bytes_max: u64) -> Option<Arc<AtomicBool>> {
+    let Input::Http(input) = input else { return None };
     let body = input.request.body_mut();
-    if body.size_hint().exact().is_none() {
-        let inner = std::mem::take(body);
-        *body = LimitedBody::new(inner, bytes_max).boxed_unsync();
+    if body.size_hint().exact().is_some() {
+        return None;
     }
+    let limited = LimitedBody::new(std::mem::take(body), bytes_max);
+    let exceeded = limited.exceeded();
+    *body = limited.boxed_unsync();
+    Some(exceeded)
 }
 
 impl<I: Invoke> Invoke for Admit<I> {
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
-        match self.admit(invocation) {
-            Ok(admitted) => self.inner.invoke(admitted),
-            Err((items, failure)) => Box::pin(async move { all_failed(items, &failure) }),
+    fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
+        let items = invocation.input.items();
+        if let Err(failure) = self.check(&invocation) {
+            return Box::pin(async move { all_failed(items, &failure) });
         }
+        let Some(exceeded) = bound_body(&mut invocation.input, self.body_bytes_max) else {
+            return self.inner.invoke(invocation);
+        };
+        Box::pin(async move {
+            let outcomes = self.inner.invoke(invocation).await;
+            // Whatever the guest made of its broken body: the caller is told what was wrong.
+            if exceeded.load(Ordering::Relaxed) {
+                return all_failed(items, &too_large(self.body_bytes_max));
+            }
+            outcomes
+        })
     }
 }
 
@@ -92,8 +91,6 @@ mod tests {
     use super::*;
     use crate::bytes_body;
     use crate::layer::testing::{Fake, class, invocation, with_body};
-    use std::sync::Arc;
-    use std::sync::atomic::Ordering;
 
     fn layer() -> (Admit<Arc<Fake>>, Arc<Fake>) {
         let fake = Arc::new(Fake::default());
@@ -106,10 +103,7 @@ mod tests {
         let ended = class(layer.invoke(with_body(bytes_body("12345"))).await);
         assert_eq!(ended, Some(FailureClass::TooLarge));
         assert_eq!(fake.calls.load(Ordering::SeqCst), 0);
-        assert_eq!(
-            class(layer.invoke(with_body(bytes_body("1234"))).await),
-            None
-        );
+        assert_eq!(class(layer.invoke(with_body(bytes_body("1234"))).await), None);
     }
 
     #[tokio::test]
@@ -120,10 +114,7 @@ mod tests {
         assert_eq!(class(layer.invoke(call).await), None);
         let mut call = invocation();
         call.hops = 3;
-        assert_eq!(
-            class(layer.invoke(call).await),
-            Some(FailureClass::Rejected)
-        );
+        assert_eq!(class(layer.invoke(call).await), Some(FailureClass::Invalid));
     }
 
     #[tokio::test]

@@ -35,12 +35,7 @@ pub struct Concurrency<I> {
 impl<I> Concurrency<I> {
     /// Bounds the calls of `inner`.
     pub fn new(inner: I, limit: usize, queue_timeout: Duration, host: HostLimit) -> Self {
-        Self {
-            inner,
-            own: Arc::new(Semaphore::new(limit)),
-            host,
-            queue_timeout,
-        }
+        Self { inner, own: Arc::new(Semaphore::new(limit)), host, queue_timeout }
     }
 
     async fn permits(&self, callers: Option<Instant>) -> Result<Permits, Failure> {
@@ -49,20 +44,14 @@ impl<I> Concurrency<I> {
             callers.map_or(own, |deadline| deadline.min(own))
         };
         let own = acquire(&self.own, until).await.ok_or_else(|| {
-            let detail = format!(
-                "no permit within the queue_timeout of {:?}",
-                self.queue_timeout
-            );
+            let detail = format!("no permit within the queue_timeout of {:?}", self.queue_timeout);
             Failure::new(FailureClass::Busy, detail).with_retry_after(self.retry_after())
         })?;
         let host = acquire(&self.host.0, until).await.ok_or_else(|| {
             let detail = "the host is at limits.invocations_max";
             Failure::new(FailureClass::Unavailable, detail).with_retry_after(self.retry_after())
         })?;
-        Ok(Permits {
-            _own: own,
-            _host: host,
-        })
+        Ok(Permits { _own: own, _host: host })
     }
 
     /// A waiter has just shown that a place takes longer than this to come free.
@@ -84,10 +73,7 @@ async fn acquire(
         Ok(permit) => Some(permit),
         Err(TryAcquireError::Closed) => None,
         Err(TryAcquireError::NoPermits) => {
-            timeout_at(until(), Arc::clone(semaphore).acquire_owned())
-                .await
-                .ok()?
-                .ok()
+            timeout_at(until(), Arc::clone(semaphore).acquire_owned()).await.ok()?.ok()
         }
     }
 }

@@ -32,9 +32,7 @@ impl<I: Invoke> Invoke for Deadline<I> {
             let items = invocation.input.items();
             match timeout_at(deadline, self.inner.invoke(invocation)).await {
                 Ok(mut outcomes) => {
-                    outcomes
-                        .iter_mut()
-                        .for_each(|outcome| bound_tail(outcome, deadline));
+                    outcomes.iter_mut().for_each(|outcome| bound_tail(outcome, deadline));
                     outcomes
                 }
                 Err(_) => all_failed(items, &timed_out(self.timeout)),
@@ -50,10 +48,7 @@ fn bound_tail(outcome: &mut Outcome, deadline: Instant) {
 }
 
 fn timed_out(timeout: Duration) -> Failure {
-    Failure::new(
-        FailureClass::Timeout,
-        format!("no answer within the timeout of {timeout:?}"),
-    )
+    Failure::new(FailureClass::Timeout, format!("no answer within the timeout of {timeout:?}"))
 }
 
 #[cfg(test)]
@@ -68,10 +63,7 @@ mod tests {
     async fn a_call_over_its_timeout_fails_at_the_timeout() {
         let layer = Deadline::new(Arc::new(Fake::taking(TIMEOUT * 2)), TIMEOUT);
         let start = Instant::now();
-        assert_eq!(
-            class(layer.invoke(invocation()).await),
-            Some(FailureClass::Timeout)
-        );
+        assert_eq!(class(layer.invoke(invocation()).await), Some(FailureClass::Timeout));
         assert_eq!(start.elapsed(), TIMEOUT);
     }
 

@@ -16,9 +16,7 @@ use crate::Outcome;
 
 /// The same failure for each of `items`.
 fn all_failed(items: usize, failure: &Failure) -> Vec<Outcome> {
-    (0..items)
-        .map(|_| Outcome::Failed(failure.clone()))
-        .collect()
+    (0..items).map(|_| Outcome::Failed(failure.clone())).collect()
 }
 
 #[cfg(test)]

@@ -23,10 +23,7 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) fn taking(takes: Duration) -> Self {
-        Self {
-            takes,
-            ..Self::default()
-        }
+        Self { takes, ..Self::default() }
     }
 }
 
@@ -38,10 +35,7 @@ impl Invoke for std::sync::Arc<Fake> {
             self.peak.fetch_max(now, Ordering::SeqCst);
             tokio::time::sleep(self.takes).await;
             self.now.fetch_sub(1, Ordering::SeqCst);
-            vec![Outcome::Done(Reply::Http(
-                Response::new(bytes_body("ok")),
-                Tail::default(),
-            ))]
+            vec![Outcome::Done(Reply::Http(Response::new(bytes_body("ok")), Tail::default()))]
         })
     }
 }
@@ -57,10 +51,7 @@ pub(crate) fn with_body(body: Body) -> Invocation {
         deadline: None,
         hops: 0,
         trace: TraceContext::root(),
-        input: Input::Http(Box::new(HttpInput {
-            request: Request::new(body),
-            route: "/".into(),
-        })),
+        input: Input::Http(Box::new(HttpInput { request: Request::new(body), route: "/".into() })),
     }
 }
 

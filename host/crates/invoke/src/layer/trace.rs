@@ -47,11 +47,7 @@ impl<I: Invoke> Invoke for Trace<I> {
             outcomes
         };
         // A disabled span must cost nothing on the way of an event.
-        if span.is_disabled() {
-            Box::pin(call)
-        } else {
-            Box::pin(call.instrument(span))
-        }
+        if span.is_disabled() { Box::pin(call) } else { Box::pin(call.instrument(span)) }
     }
 }
 

@@ -15,11 +15,7 @@ fn recorded() -> (Tail, Arc<Mutex<Option<End>>>) {
 async fn the_tail_ends_with_the_last_byte() {
     let (tail, seen) = recorded();
     let mut body = ReplyBody::new(bytes_body("x"), tail);
-    assert_eq!(
-        *seen.lock().unwrap(),
-        None,
-        "the tail ended before the first byte was out"
-    );
+    assert_eq!(*seen.lock().unwrap(), None, "the tail ended before the first byte was out");
     while body.frame().await.is_some() {}
     assert_eq!(*seen.lock().unwrap(), Some(End::Complete));
 }
@@ -47,15 +43,8 @@ async fn a_body_that_stalls_is_cut_off_at_its_deadline() {
     let mut body = ReplyBody::new(stalled.boxed_unsync(), tail);
     let failure = body.frame().await.unwrap().unwrap_err();
     assert_eq!(failure.class, FailureClass::Timeout);
-    assert_eq!(
-        start.elapsed(),
-        Duration::from_millis(300),
-        "the answer was not cut off in time"
-    );
-    assert_eq!(
-        *seen.lock().unwrap(),
-        Some(End::Failed(FailureClass::Timeout))
-    );
+    assert_eq!(start.elapsed(), Duration::from_millis(300), "the answer was not cut off in time");
+    assert_eq!(*seen.lock().unwrap(), Some(End::Failed(FailureClass::Timeout)));
 }
 
 #[test]

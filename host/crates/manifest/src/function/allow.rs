@@ -39,12 +39,7 @@ table! {
 
 fn rules(allow: &Allow, node: &Node<'_>, reader: &mut Reader<'_>) {
     for (index, grant) in allow.files.iter().enumerate() {
-        if allow
-            .files
-            .iter()
-            .take(index)
-            .any(|other| other.guest == grant.guest)
-        {
+        if allow.files.iter().take(index).any(|other| other.guest == grant.guest) {
             let message = format!("{:?} is given to two directories", grant.guest);
             reader.report_at(node, "files", message);
         }
@@ -53,9 +48,7 @@ fn rules(allow: &Allow, node: &Node<'_>, reader: &mut Reader<'_>) {
 
 fn guest_is_absolute(grant: &FileGrant, node: &Node<'_>, reader: &mut Reader<'_>) {
     let guest = &grant.guest;
-    let dots = guest
-        .split('/')
-        .any(|segment| matches!(segment, "." | ".."));
+    let dots = guest.split('/').any(|segment| matches!(segment, "." | ".."));
     if !guest.starts_with('/') || dots || guest.contains('\0') {
         let message = format!("{guest:?} is not an absolute path without `.` and `..`");
         reader.report_at(node, "guest", message);

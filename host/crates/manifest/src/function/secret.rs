@@ -34,12 +34,10 @@ impl Value for SecretSource {
             return reader.report(problem.expected(EXPECTED));
         }
         let raw = RawSecret::read(node, reader)?;
-        Some(
-            match either(node, ["env", "file"], (raw.env, raw.file), reader)? {
-                Either::First(variable) => Self::Env(variable),
-                Either::Second(file) => Self::File(file),
-            },
-        )
+        Some(match either(node, ["env", "file"], (raw.env, raw.file), reader)? {
+            Either::First(variable) => Self::Env(variable),
+            Either::Second(file) => Self::File(file),
+        })
     }
 
     fn schema() -> Json {

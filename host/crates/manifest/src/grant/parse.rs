@@ -34,11 +34,7 @@ impl FromStr for HttpGrant {
     fn from_str(text: &str) -> Result<Self, GrantError> {
         if text == "*" {
             let (host, port) = (HostPattern::Any, PortPattern::Any);
-            return Ok(Self {
-                scheme: None,
-                host,
-                port,
-            });
+            return Ok(Self { scheme: None, host, port });
         }
         let (scheme, authority) = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
@@ -97,11 +93,7 @@ fn granted_port(text: &str) -> Result<PortPattern, GrantError> {
 /// One host in its canonical form, without the dot that may end a name.
 pub(super) fn parse_host(text: &str) -> Option<HostPattern> {
     let bare_ipv6 = text.contains(':') && !text.starts_with('[');
-    let bracketed = if bare_ipv6 {
-        format!("[{text}]")
-    } else {
-        text.to_owned()
-    };
+    let bracketed = if bare_ipv6 { format!("[{text}]") } else { text.to_owned() };
     match Host::parse(&bracketed).ok()? {
         Host::Ipv4(address) => Some(HostPattern::Ip(address.into())),
         Host::Ipv6(address) => Some(HostPattern::Ip(address.into())),
@@ -125,10 +117,7 @@ impl Text for HttpGrant {
                 _ => None,
             };
             let suggestion = nearby.filter(|nearby| nearby.parse::<Self>().is_ok());
-            Misfit {
-                reason: Some(error.to_string()),
-                suggestion,
-            }
+            Misfit { reason: Some(error.to_string()), suggestion }
         })
     }
 

@@ -2,57 +2,20 @@ use super::*;
 use proptest::prelude::*;
 
 fn grant(text: &str) -> HttpGrant {
-    text.parse()
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 #[test]
 fn what_a_grant_matches() {
     let cases = [
-        (
-            "https://api.example.com",
-            "https",
-            "api.example.com",
-            443,
-            true,
-        ),
-        (
-            "https://api.example.com",
-            "HTTPS",
-            "API.example.com.",
-            443,
-            true,
-        ),
-        (
-            "https://api.example.com",
-            "http",
-            "api.example.com",
-            80,
-            false,
-        ),
-        (
-            "https://api.example.com",
-            "https",
-            "api.example.com",
-            8443,
-            false,
-        ),
+        ("https://api.example.com", "https", "api.example.com", 443, true),
+        ("https://api.example.com", "HTTPS", "API.example.com.", 443, true),
+        ("https://api.example.com", "http", "api.example.com", 80, false),
+        ("https://api.example.com", "https", "api.example.com", 8443, false),
         ("https://*.example.org", "https", "a.example.org", 443, true),
-        (
-            "https://*.example.org",
-            "https",
-            "a.b.example.org",
-            443,
-            true,
-        ),
+        ("https://*.example.org", "https", "a.b.example.org", 443, true),
         ("https://*.example.org", "https", "example.org", 443, false),
-        (
-            "https://*.example.org",
-            "https",
-            "badexample.org",
-            443,
-            false,
-        ),
+        ("https://*.example.org", "https", "badexample.org", 443, false),
         ("https://*.example.org", "https", ".example.org", 443, false),
         ("http://127.0.0.1:*", "http", "127.0.0.1", 9, true),
         ("http://127.0.0.1:*", "http", "0x7f.1", 9, true),
@@ -60,13 +23,7 @@ fn what_a_grant_matches() {
         ("http://127.0.0.1:*", "http", "::ffff:127.0.0.1", 9, false),
         ("http://[::1]:80", "http", "[::1]", 80, true),
         ("http://[::1]:80", "http", "::1", 80, true),
-        (
-            "https://münchen.example",
-            "https",
-            "xn--mnchen-3ya.example",
-            443,
-            true,
-        ),
+        ("https://münchen.example", "https", "xn--mnchen-3ya.example", 443, true),
         ("https://*", "https", "anything.example", 443, true),
         ("https://*", "https", "10.0.0.1", 443, true),
         ("https://*", "http", "anything.example", 443, false),
@@ -90,30 +47,15 @@ fn what_is_no_grant() {
         ("https://example.com?a", GrantError::Path),
         ("https://u:p@example.com", GrantError::UserInfo),
         ("https://", GrantError::Host(String::new())),
-        (
-            "https://a*.example.com",
-            GrantError::Host("a*.example.com".to_owned()),
-        ),
-        (
-            "https://*.*.example.com",
-            GrantError::Host("*.*.example.com".to_owned()),
-        ),
-        (
-            "https://*.10.0.0.1",
-            GrantError::Host("*.10.0.0.1".to_owned()),
-        ),
+        ("https://a*.example.com", GrantError::Host("a*.example.com".to_owned())),
+        ("https://*.*.example.com", GrantError::Host("*.*.example.com".to_owned())),
+        ("https://*.10.0.0.1", GrantError::Host("*.10.0.0.1".to_owned())),
         ("https://a..b", GrantError::Host("a..b".to_owned())),
         ("https://::1", GrantError::Host(":".to_owned())),
         ("https://example.com:0", GrantError::Port("0".to_owned())),
         ("https://example.com:", GrantError::Port(String::new())),
-        (
-            "https://example.com:+80",
-            GrantError::Port("+80".to_owned()),
-        ),
-        (
-            "https://example.com:99999",
-            GrantError::Port("99999".to_owned()),
-        ),
+        ("https://example.com:+80", GrantError::Port("+80".to_owned())),
+        ("https://example.com:99999", GrantError::Port("99999".to_owned())),
     ] {
         assert_eq!(text.parse::<HttpGrant>(), Err(error), "{text}");
     }
@@ -128,10 +70,7 @@ fn any_grant() -> impl Strategy<Value = HttpGrant> {
         Just(HostPattern::Any),
     ];
     let scheme = prop_oneof![Just(Scheme::Http), Just(Scheme::Https)];
-    let port = prop_oneof![
-        (1..=u16::MAX).prop_map(PortPattern::Exact),
-        Just(PortPattern::Any)
-    ];
+    let port = prop_oneof![(1..=u16::MAX).prop_map(PortPattern::Exact), Just(PortPattern::Any)];
     (scheme, host, port).prop_map(|(scheme, host, port)| HttpGrant {
         scheme: Some(scheme),
         host,

@@ -61,9 +61,7 @@ where
         for (key, value) in table {
             let path = join(&node.key, key.get_ref());
             let name = key.get_ref().parse::<K>().map_err(|error| {
-                reader
-                    .diagnostics
-                    .push(Diagnostic::new(key.span(), &path, error.to_string()));
+                reader.diagnostics.push(Diagnostic::new(key.span(), &path, error.to_string()));
             });
             let child = reader.child(value, path);
             let value = T::read(&child, reader);
@@ -88,10 +86,9 @@ pub struct OneOrMany<T>(pub Vec<T>);
 impl<T: Value> Value for OneOrMany<T> {
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         match node.value {
-            DeValue::Array(array) if array.is_empty() => reader.report(
-                node.problem("the list is empty")
-                    .expected("at least one value"),
-            ),
+            DeValue::Array(array) if array.is_empty() => {
+                reader.report(node.problem("the list is empty").expected("at least one value"))
+            }
             DeValue::Array(_) => Vec::read(node, reader).map(Self),
             _ => T::read(node, reader).map(|value| Self(vec![value])),
         }

@@ -56,9 +56,7 @@ fn lookup(variable: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String
 
 fn is_name(name: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.chars()
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(rest)
 }
 

@@ -19,11 +19,7 @@ impl<'n> Fields<'n> {
     /// Opens a table; anything else is reported.
     pub(crate) fn open(node: &'n Node<'n>, reader: &mut Reader<'_>) -> Option<Self> {
         match node.value {
-            DeValue::Table(table) => Some(Self {
-                node,
-                table,
-                known: Vec::new(),
-            }),
+            DeValue::Table(table) => Some(Self { node, table, known: Vec::new() }),
             _ => reader.wrong_type(node, "a table"),
         }
     }
@@ -55,9 +51,7 @@ impl<'n> Fields<'n> {
         bounds: &RangeInclusive<T::Scalar>,
         reader: &mut Reader<'_>,
     ) {
-        let outside = value
-            .and_then(Bounded::scalar)
-            .filter(|scalar| !bounds.contains(scalar));
+        let outside = value.and_then(Bounded::scalar).filter(|scalar| !bounds.contains(scalar));
         if let (Some(scalar), Some(value)) = (outside, self.table.get(key)) {
             let message = format!("{} is out of bounds", scalar.show());
             let diagnostic = Diagnostic::new(value.span(), &join(&self.node.key, key), message);

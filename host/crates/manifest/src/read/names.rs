@@ -30,12 +30,7 @@ macro_rules! parsed {
 
 parsed!(AppName, "a name", "a name such as \"shop\"");
 parsed!(TriggerName, "a name", "a name such as \"checkout-api\"");
-parsed!(
-    QueueName,
-    "a queue's name",
-    "a name such as \"emails\"",
-    |name| Target::Queue(name)
-);
+parsed!(QueueName, "a queue's name", "a name such as \"emails\"", |name| Target::Queue(name));
 parsed!(
     Target,
     "a target",
@@ -54,10 +49,7 @@ impl Text for FunctionName {
             Err(ParseTargetError::Name(error)) => Err(Misfit::because(error)),
             Ok(_) | Err(_) => Err(Misfit {
                 reason: None,
-                suggestion: text
-                    .parse::<Self>()
-                    .is_ok()
-                    .then(|| format!("function:{text}")),
+                suggestion: text.parse::<Self>().is_ok().then(|| format!("function:{text}")),
             }),
         }
     }
@@ -68,10 +60,6 @@ impl Text for FunctionName {
 
     fn read_at(&self, node: &Node<'_>, reader: &mut Reader<'_>) {
         let (key, span) = (node.key.clone(), node.span.clone());
-        reader.references.push(Reference {
-            target: Target::Function(self.clone()),
-            key,
-            span,
-        });
+        reader.references.push(Reference { target: Target::Function(self.clone()), key, span });
     }
 }

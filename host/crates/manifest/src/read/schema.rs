@@ -15,11 +15,7 @@ pub(crate) struct ObjectSchema {
 
 impl ObjectSchema {
     pub(crate) fn new(doc: &[&str]) -> Self {
-        Self {
-            description: description(doc),
-            properties: Map::new(),
-            required: Vec::new(),
-        }
+        Self { description: description(doc), properties: Map::new(), required: Vec::new() }
     }
 
     /// Adds a key; gives its schema back for more.
@@ -61,10 +57,7 @@ pub(crate) fn bound<T: Bounded>(schema: &mut Json, bounds: &RangeInclusive<T::Sc
         set(schema, "maximum", max);
         return;
     }
-    let doc = schema
-        .get("description")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
+    let doc = schema.get("description").and_then(Json::as_str).unwrap_or_default();
     let bounded = format!("{doc} From {min} to {max}.");
     set(schema, "description", bounded.into());
 }
@@ -76,12 +69,7 @@ pub(crate) fn expandable(words: Json) -> Json {
 
 /// A doc comment as one line.
 pub(crate) fn description(doc: &[&str]) -> String {
-    doc.iter()
-        .map(|line| line.trim())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .trim()
-        .to_owned()
+    doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
 fn set(schema: &mut Json, key: &str, value: Json) {

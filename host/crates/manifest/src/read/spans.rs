@@ -41,9 +41,6 @@ impl Spans {
     /// Whether the text has a key below this one.
     pub(crate) fn any_below(&self, key: &str) -> bool {
         let below = format!("{key}.");
-        self.0
-            .range(below.clone()..)
-            .next()
-            .is_some_and(|(next, _)| next.starts_with(&below))
+        self.0.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below))
     }
 }

@@ -36,26 +36,16 @@ pub(crate) struct Misfit {
 
 impl Misfit {
     pub(crate) fn because(reason: impl ToString) -> Self {
-        Self {
-            reason: Some(reason.to_string()),
-            suggestion: None,
-        }
+        Self { reason: Some(reason.to_string()), suggestion: None }
     }
 
     /// The error about a value, shown as written.
     fn about<T: Text>(self, node: &Node<'_>, written: &str) -> Diagnostic {
-        let because = self
-            .reason
-            .map(|why| format!(": {why}"))
-            .unwrap_or_default();
+        let because = self.reason.map(|why| format!(": {why}")).unwrap_or_default();
         let problem = node.problem(format!("{written:?} is not {}{because}", T::WHAT));
         // Some reasons, those of other crates among them, say already what was expected.
         let told = because.contains("expected");
-        let problem = if told {
-            problem
-        } else {
-            problem.expected(T::EXPECTED)
-        };
+        let problem = if told { problem } else { problem.expected(T::EXPECTED) };
         problem.suggest(self.suggestion)
     }
 }
@@ -141,9 +131,7 @@ impl Text for IpNet {
 
     fn parse(text: &str) -> Result<Self, Misfit> {
         let single = || text.parse::<IpAddr>().map(Self::from);
-        text.parse()
-            .or_else(|_| single())
-            .map_err(|_| Misfit::default())
+        text.parse().or_else(|_| single()).map_err(|_| Misfit::default())
     }
 
     fn print(&self) -> String {

@@ -41,13 +41,7 @@ pub(crate) fn conflicts(routes: &[Route]) -> Vec<RouteConflict> {
                 continue;
             };
             let (first_pattern, second_pattern) = (earlier.pattern.clone(), later.pattern.clone());
-            found.push(RouteConflict {
-                first,
-                second,
-                first_pattern,
-                second_pattern,
-                methods,
-            });
+            found.push(RouteConflict { first, second, first_pattern, second_pattern, methods });
         }
     }
     found
@@ -61,12 +55,7 @@ fn shared(a: &Route, b: &Route) -> Option<Vec<Method>> {
     if a.methods.is_empty() && b.methods.is_empty() {
         return Some(Vec::new());
     }
-    let methods: Vec<_> = b
-        .methods
-        .iter()
-        .filter(|m| a.methods.contains(m))
-        .cloned()
-        .collect();
+    let methods: Vec<_> = b.methods.iter().filter(|m| a.methods.contains(m)).cloned().collect();
     (!methods.is_empty()).then_some(methods)
 }
 

@@ -49,10 +49,7 @@ impl Text for Method {
     fn parse(text: &str) -> Result<Self, Misfit> {
         let upper = text.to_ascii_uppercase();
         let suggestion = || (upper != text && upper.parse::<Self>().is_ok()).then(|| upper.clone());
-        text.parse().map_err(|_| Misfit {
-            reason: None,
-            suggestion: suggestion(),
-        })
+        text.parse().map_err(|_| Misfit { reason: None, suggestion: suggestion() })
     }
 
     fn print(&self) -> String {

@@ -104,17 +104,12 @@ impl FromStr for RoutePattern {
             }
             segments.push(segment);
         }
-        Ok(Self {
-            text: text.into(),
-            segments,
-        })
+        Ok(Self { text: text.into(), segments })
     }
 }
 
 fn parse_segment(written: &str, last: bool) -> Result<Segment, RoutePatternError> {
-    let inner = written
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
+    let inner = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     match inner {
         Some(inner) => match inner.strip_prefix('*') {
             Some(name) if last => Ok(Segment::Tail(parameter_name(name)?)),
@@ -130,10 +125,7 @@ fn parse_segment(written: &str, last: bool) -> Result<Segment, RoutePatternError
 fn literal(written: &str) -> Result<Segment, RoutePatternError> {
     let refused = |c: &char| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#');
     if let Some(character) = written.chars().find(refused) {
-        return Err(RoutePatternError::Character {
-            segment: written.to_owned(),
-            character,
-        });
+        return Err(RoutePatternError::Character { segment: written.to_owned(), character });
     }
     let decoded = decode(written).into_owned();
     match decoded.as_str() {

@@ -61,21 +61,14 @@ struct Entry<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self {
-            literals: BTreeMap::new(),
-            parameter: None,
-            tail: Vec::new(),
-            here: Vec::new(),
-        }
+        Self { literals: BTreeMap::new(), parameter: None, tail: Vec::new(), here: Vec::new() }
     }
 }
 
 /// A table of no routes.
 impl<T> Default for RouteTable<T> {
     fn default() -> Self {
-        Self {
-            root: Node::default(),
-        }
+        Self { root: Node::default() }
     }
 }
 
@@ -105,9 +98,7 @@ impl<T> RouteTable<T> {
             return Lookup::NotFound;
         };
         let mut values = Vec::new();
-        let found = self.root.walk(Some(rest), &mut values, &mut |entries| {
-            best(entries, method)
-        });
+        let found = self.root.walk(Some(rest), &mut values, &mut |entries| best(entries, method));
         if let Some(entry) = found {
             let names = entry.names.iter().map(AsRef::as_ref);
             let parameters = names.zip(values).collect();
@@ -126,15 +117,11 @@ impl<T> RouteTable<T> {
     /// The methods of every route that matches a path; none of them takes all.
     fn allowed(&self, rest: &str) -> Vec<String> {
         let mut allow = Vec::new();
-        let _ = self
-            .root
-            .walk(Some(rest), &mut Vec::new(), &mut |entries: &[Entry<
-                T,
-            >]| {
-                let methods = entries.iter().flat_map(|entry| &entry.methods);
-                allow.extend(methods.map(ToString::to_string));
-                None
-            });
+        let _ = self.root.walk(Some(rest), &mut Vec::new(), &mut |entries: &[Entry<T>]| {
+            let methods = entries.iter().flat_map(|entry| &entry.methods);
+            allow.extend(methods.map(ToString::to_string));
+            None
+        });
         if allow.iter().any(|method| method == "GET") {
             allow.push("HEAD".to_owned());
         }
@@ -160,17 +147,8 @@ impl<T> Node<T> {
                 }
             };
         }
-        let entries = if ends_in_tail {
-            &mut node.tail
-        } else {
-            &mut node.here
-        };
-        entries.push(Entry {
-            pattern,
-            names,
-            methods,
-            value,
-        });
+        let entries = if ends_in_tail { &mut node.tail } else { &mut node.here };
+        entries.push(Entry { pattern, names, methods, value });
     }
 
     /// Walks from the most to the least specific match of a path until `accept` takes one.
@@ -215,9 +193,7 @@ impl<T> Node<T> {
 /// Of routes with the same shape, the one for a method: listed, then `GET` for `HEAD`, then any.
 fn best<'t, T>(entries: &'t [Entry<T>], method: &str) -> Option<&'t Entry<T>> {
     let lists = |wanted: &str| {
-        entries
-            .iter()
-            .find(|entry| entry.methods.iter().any(|listed| listed.as_str() == wanted))
+        entries.iter().find(|entry| entry.methods.iter().any(|listed| listed.as_str() == wanted))
     };
     lists(method)
         .or_else(|| if method == "HEAD" { lists("GET") } else { None })

@@ -39,10 +39,7 @@ impl HttpTrigger {
     /// What it matches.
     #[must_use]
     pub fn route(&self) -> Route {
-        Route {
-            pattern: self.route.clone(),
-            methods: self.methods.clone().unwrap_or_default(),
-        }
+        Route { pattern: self.route.clone(), methods: self.methods.clone().unwrap_or_default() }
     }
 }
 
@@ -62,11 +59,7 @@ impl TriggerKind for HttpTrigger {
 
 fn rules(trigger: &HttpTrigger, node: &Node<'_>, reader: &mut Reader<'_>) {
     if trigger.methods.as_ref().is_some_and(Vec::is_empty) {
-        reader.report_at(
-            node,
-            "methods",
-            "the list is empty; leave it out to take all methods",
-        );
+        reader.report_at(node, "methods", "the list is empty; leave it out to take all methods");
     }
     if trigger.mode == Mode::Sync && !matches!(trigger.target, Target::Function(_)) {
         let message = format!("`{}` gives no answer; expected a function", trigger.target);

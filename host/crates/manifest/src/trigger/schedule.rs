@@ -74,10 +74,7 @@ impl Value for ScheduleTrigger {
         let raw = RawScheduleTrigger::read(node, reader)?;
         let timezone = raw.timezone.map(|timezone| timezone.0);
         let schedule = match either(node, ["cron", "every"], (raw.cron, raw.every), reader)? {
-            Either::First(Cron(expression)) => Schedule::Cron {
-                expression,
-                timezone,
-            },
+            Either::First(Cron(expression)) => Schedule::Cron { expression, timezone },
             Either::Second(every) => {
                 if timezone.is_some() {
                     reader.report_at(node, "timezone", "only `cron` has a time zone");
@@ -86,13 +83,7 @@ impl Value for ScheduleTrigger {
             }
         };
         let (given_name, missed) = (raw.name, raw.missed);
-        Some(Self {
-            given_name,
-            schedule,
-            missed,
-            target: raw.target,
-            path: raw.path,
-        })
+        Some(Self { given_name, schedule, missed, target: raw.target, path: raw.path })
     }
 
     fn schema() -> Json {

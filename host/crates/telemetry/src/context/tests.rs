@@ -20,11 +20,7 @@ fn malformed_traceparents_restart_the_trace() {
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
         "00-4bf92f3577b34da6a3ce929d0e0e473é-00f067aa0ba902b7-01",
     ] {
-        assert_eq!(
-            TraceContext::parse(text),
-            None,
-            "{text:?} was taken for a traceparent"
-        );
+        assert_eq!(TraceContext::parse(text), None, "{text:?} was taken for a traceparent");
     }
 }
 
@@ -40,10 +36,7 @@ fn a_repeated_traceparent_restarts_and_tracestates_join() {
     headers.append(TRACEPARENT, HeaderValue::from_static(GOOD));
     headers.append(TRACESTATE, HeaderValue::from_static("a=1"));
     headers.append(TRACESTATE, HeaderValue::from_static("b=2"));
-    assert_eq!(
-        TraceContext::from_headers(&headers).unwrap().tracestate(),
-        Some("a=1,b=2")
-    );
+    assert_eq!(TraceContext::from_headers(&headers).unwrap().tracestate(), Some("a=1,b=2"));
     headers.append(TRACEPARENT, HeaderValue::from_static(GOOD));
     assert_eq!(TraceContext::from_headers(&headers), None);
 }

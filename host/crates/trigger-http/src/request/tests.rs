@@ -58,11 +58,7 @@ fn forwarding_headers_are_believed_from_trusted_proxies_only() {
     assert_eq!(head.headers["x-forwarded-for"], "203.0.113.9");
     assert_eq!(head.headers["x-forwarded-proto"], "http");
     assert!(!head.headers.contains_key("forwarded"));
-    let proxy = Peer::new(
-        "10.0.0.1".parse().unwrap(),
-        false,
-        &["10.0.0.0/8".parse().unwrap()],
-    );
+    let proxy = Peer::new("10.0.0.1".parse().unwrap(), false, &["10.0.0.0/8".parse().unwrap()]);
     let head = prepared(request(), &proxy);
     let seen: Vec<_> = head.headers.get_all("x-forwarded-for").iter().collect();
     assert_eq!(seen, ["198.51.100.1", "10.0.0.1"]);
@@ -71,10 +67,7 @@ fn forwarding_headers_are_believed_from_trusted_proxies_only() {
 
 #[test]
 fn over_tls_the_uri_says_https_and_names_the_host() {
-    let request = Request::get("/a?b")
-        .header("host", "shop.example")
-        .body(())
-        .unwrap();
+    let request = Request::get("/a?b").header("host", "shop.example").body(()).unwrap();
     let peer = Peer::new("203.0.113.9".parse().unwrap(), true, &[]);
     assert_eq!(prepared(request, &peer).uri, "https://shop.example/a?b");
 }
@@ -85,20 +78,14 @@ fn requests_that_could_be_read_two_ways_are_refused() {
     assert!(check(&base().body(()).unwrap()).is_ok());
     assert!(check(&base().header("host", "other").body(()).unwrap()).is_err());
     assert!(check(&Request::get("/").body(()).unwrap()).is_err());
-    let both = base()
-        .header("content-length", "5")
-        .header("transfer-encoding", "chunked");
+    let both = base().header("content-length", "5").header("transfer-encoding", "chunked");
     assert!(check(&both.body(()).unwrap()).is_err());
     assert!(check(&Request::get("/").header("host", "a b").body(()).unwrap()).is_err());
 }
 
 #[test]
 fn a_path_parameter_that_no_header_can_hold_is_refused() {
-    let (mut head, ()) = Request::get("/")
-        .header("host", "h")
-        .body(())
-        .unwrap()
-        .into_parts();
+    let (mut head, ()) = Request::get("/").header("host", "h").body(()).unwrap().into_parts();
     assert!(prepare(&mut head, &stranger(), [("id", "a\r\nb")].into_iter()).is_err());
     prepare(&mut head, &stranger(), [("id", "\u{fc}")].into_iter()).unwrap();
     assert_eq!(head.headers["wfh-path-id"].as_bytes(), "\u{fc}".as_bytes());

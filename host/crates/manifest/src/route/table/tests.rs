@@ -5,12 +5,8 @@ fn route(text: &str) -> Route {
     let (methods, pattern) = text.split_once(' ').unwrap_or(("", text));
     let methods = methods.split(',').filter(|method| !method.is_empty());
     Route {
-        pattern: pattern
-            .parse()
-            .unwrap_or_else(|error| panic!("{pattern}: {error}")),
-        methods: methods
-            .map(|method| method.parse().expect("a method"))
-            .collect(),
+        pattern: pattern.parse().unwrap_or_else(|error| panic!("{pattern}: {error}")),
+        methods: methods.map(|method| method.parse().expect("a method")).collect(),
     }
 }
 
@@ -21,12 +17,8 @@ fn table(routes: &[&'static str]) -> RouteTable<&'static str> {
 /// `ROUTE name=value ...`, `405 METHODS` or `404`.
 fn show(lookup: &Lookup<'_, &'static str>) -> String {
     match lookup {
-        Lookup::Found {
-            value, parameters, ..
-        } => {
-            let shown = parameters
-                .iter()
-                .map(|(name, value)| format!(" {name}={value}"));
+        Lookup::Found { value, parameters, .. } => {
+            let shown = parameters.iter().map(|(name, value)| format!(" {name}={value}"));
             format!("{value}{}", shown.collect::<String>())
         }
         Lookup::MethodNotAllowed { allow } => format!("405 {}", allow.join(",")),
@@ -105,28 +97,15 @@ fn routes_of_one_shape_need_methods_of_their_own() {
     let build = |routes: &[&'static str]| {
         let routes = routes.iter().map(|text| (route(text), ())).collect();
         let conflicts = RouteTable::build(routes).err().unwrap_or_default();
-        conflicts
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
+        conflicts.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let fine = [
-        "/a/{id}",
-        "GET /a/{key}",
-        "POST /a/{id}",
-        "/a/b",
-        "/a/{*rest}",
-        "HEAD /a/{id}",
-    ];
+    let fine = ["/a/{id}", "GET /a/{key}", "POST /a/{id}", "/a/b", "/a/{*rest}", "HEAD /a/{id}"];
     assert_eq!(build(&fine), [""; 0]);
     assert_eq!(
         build(&["/a/{id}", "/a/{key}"]),
         ["`/a/{key}` and `/a/{id}` match the same requests"]
     );
-    assert_eq!(
-        build(&["/b%63", "/bc"]),
-        ["`/bc` and `/b%63` match the same requests"]
-    );
+    assert_eq!(build(&["/b%63", "/bc"]), ["`/bc` and `/b%63` match the same requests"]);
     assert_eq!(
         build(&["GET,PUT /{*a}", "PUT,GET,POST /{*b}"]),
         ["`/{*b}` and `/{*a}` match the same requests with `PUT`, `GET`"]
@@ -190,10 +169,7 @@ fn any_route() -> impl Strategy<Value = Route> {
             format!("/{}", segment.replace("{}", &format!("{{p{index}}}")))
         });
         let path = path.collect::<String>() + end;
-        route(&format!(
-            "{methods} {}",
-            if path.is_empty() { "/" } else { &path }
-        ))
+        route(&format!("{methods} {}", if path.is_empty() { "/" } else { &path }))
     })
 }
 
