@@ -23,6 +23,7 @@ use crate::{EngineConfig, EngineError, Function, FunctionConfig, InitMode, init,
 /// One engine of wasmtime with everything a guest may import.
 struct Half {
     engine: wasmtime::Engine,
+    generation: Generation,
     linker: Linker<Sandbox>,
 }
 
@@ -176,7 +177,13 @@ impl Engine {
     ) -> Result<Option<Vec<u8>>, EngineError> {
         let _ticking = self.ticker.guest();
         let limits = (config.memory_bytes_max, config.table_elements_max);
-        match init::snapshot(&half.engine, wasm, interface, limits, self.config.init_timeout) {
+        match init::snapshot(
+            &half.engine,
+            wasm,
+            (interface, half.generation),
+            limits,
+            self.config.init_timeout,
+        ) {
             Ok(snapshot) => Ok(Some(snapshot)),
             Err(error) if config.init == InitMode::Lenient => {
                 tracing::warn!(function = %config.name, %error, "served without a snapshot");
@@ -214,7 +221,7 @@ fn half(config: &EngineConfig, generation: Generation) -> Result<Half, EngineErr
     let engine = pool::engine(config, generation)?;
     let linker = linker(&engine, generation)
         .map_err(|error| EngineError::Pool(format!("linking failed: {error:#}")))?;
-    Ok(Half { engine, linker })
+    Ok(Half { engine, generation, linker })
 }
 
 fn linker(engine: &wasmtime::Engine, generation: Generation) -> wasmtime::Result<Linker<Sandbox>> {
