@@ -1,7 +1,7 @@
 //! The engine: compiles, caches, links and loads.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
@@ -10,7 +10,7 @@ use wfh_invoke::WeakDispatcher;
 
 use crate::cache::Cache;
 use crate::capability;
-use crate::function::Shared;
+use crate::function::{IDLE_MAX, Loaded, Shared};
 use crate::inspect::{Shape, inspect};
 use crate::instance::Pre;
 use crate::outgoing::Environment;
@@ -37,7 +37,7 @@ pub struct Engine {
     environment: Arc<Environment>,
     /// `None` only while it is dropped.
     background: Option<Runtime>,
-    loaded: Mutex<Vec<Weak<Shared>>>,
+    loaded: Arc<Loaded>,
 }
 
 impl Engine {
@@ -67,7 +67,7 @@ impl Engine {
             dispatcher: OnceLock::new(),
             forbidden: Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)),
         });
-        let loaded = Mutex::new(Vec::new());
+        let loaded = Arc::new(Loaded::default());
         let background = Some(background);
         Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
     }
@@ -90,7 +90,7 @@ impl Engine {
         let imports = |error: wasmtime::Error| unsatisfied(half, &component, &error);
         let pre = half.linker.instantiate_pre(&component).map_err(imports)?;
         let pre = Pre::new(shape.kind, pre).map_err(|e| EngineError::Compile(format!("{e:#}")))?;
-        let function = Function::new(Shared {
+        Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
             kind: shape.kind,
             engine: half.engine.clone(),
@@ -101,22 +101,15 @@ impl Engine {
             ticker: Arc::clone(&self.ticker),
             idle: Mutex::new(Vec::new()),
             instantiations: AtomicU64::new(0),
+            loaded: Arc::clone(&self.loaded),
             config,
-        });
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.retain(|function| function.strong_count() > 0);
-        loaded.push(Arc::downgrade(function.shared()));
-        Ok(function)
+        }))
     }
 
     /// Drops sandboxes that have waited too long for their next call. To be called every few
     /// seconds.
     pub fn drop_idle(&self) {
-        let loaded: Vec<Arc<Shared>> = {
-            let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            loaded.iter().filter_map(Weak::upgrade).collect()
-        };
-        loaded.iter().for_each(|function| function.drop_idle());
+        self.loaded.drop_idle(IDLE_MAX);
     }
 
     /// Removes the least recently used cache entries beyond the bound. A failure is logged.

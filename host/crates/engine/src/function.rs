@@ -1,7 +1,7 @@
 //! One loaded function: takes invocations, makes or reuses sandboxes, runs them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -48,6 +48,28 @@ pub(crate) struct Shared {
     /// Sandboxes that wait for their next call, the most recently used last.
     pub(crate) idle: Mutex<Vec<Instance>>,
     pub(crate) instantiations: AtomicU64,
+    pub(crate) loaded: Arc<Loaded>,
+}
+
+/// Every function of an engine that still serves.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<Vec<Weak<Shared>>>);
+
+impl Loaded {
+    fn add(&self, function: &Arc<Shared>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|function| function.strong_count() > 0);
+        all.push(Arc::downgrade(function));
+    }
+
+    /// Drops the sandboxes that nobody came for in that time.
+    pub(crate) fn drop_idle(&self, idle_max: Duration) {
+        let all: Vec<Arc<Shared>> = {
+            let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.iter().filter_map(Weak::upgrade).collect()
+        };
+        all.iter().for_each(|function| function.drop_idle(idle_max));
+    }
 }
 
 impl Shared {
@@ -64,25 +86,33 @@ impl Shared {
             }
         }
         self.instantiations.fetch_add(1, Ordering::Relaxed);
-        Instance::new(self, call).await
+        match Instance::new(self, Arc::clone(&call)).await {
+            Err(failure) if failure.class == FailureClass::Unavailable => {
+                // Sandboxes that wait for their next call must not keep another call from its own.
+                self.loaded.drop_idle(Duration::ZERO);
+                Instance::new(self, call).await
+            }
+            made => made,
+        }
     }
 
     /// Keeps a sandbox whose call went well for the next one.
     fn keep(&self, mut instance: Instance) {
         instance.calls += 1;
         instance.store.data_mut().end();
-        if instance.calls >= self.config.reuse {
+        let spent = instance.calls >= self.config.reuse;
+        if spent || instance.store.data().limiter.was_denied() {
             return;
         }
         instance.idle_since = Instant::now();
         self.lock_idle().push(instance);
     }
 
-    /// Drops the sandboxes that nobody came for.
-    pub(crate) fn drop_idle(&self) {
+    /// Drops the sandboxes that nobody came for in that time.
+    fn drop_idle(&self, idle_max: Duration) {
         let now = Instant::now();
         let mut idle = self.lock_idle();
-        let fresh = idle.partition_point(|kept| now - kept.idle_since > IDLE_MAX);
+        let fresh = idle.partition_point(|kept| now - kept.idle_since >= idle_max);
         let expired: Vec<Instance> = idle.drain(..fresh).collect();
         drop(idle);
         drop(expired);
@@ -92,14 +122,11 @@ impl Shared {
 impl Function {
     pub(crate) fn new(shared: Shared) -> Self {
         let shared = Arc::new(shared);
+        shared.loaded.add(&shared);
         let is_concurrent = shared.kind == Kind::HttpP3 && shared.config.reuse_concurrency > 1;
         let concurrent = is_concurrent
             .then(|| concurrent::Handler::new(concurrent::Function(Arc::clone(&shared))));
         Self { shared, concurrent }
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
     }
 
     /// How many sandboxes were made so far: cold starts, in the words of other platforms.

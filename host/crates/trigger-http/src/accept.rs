@@ -120,7 +120,7 @@ async fn accept_loop(
             }
         };
         let Some(worker) = workers.next() else { return };
-        let (shared, cancel) = (Arc::clone(shared), cancel.clone());
+        let (shared, cancel) = (Arc::clone(shared), cancel.child_token());
         let serving = async move {
             cancel.run_until_cancelled(serve(shared, stream, peer)).await;
             drop(place);

@@ -12,7 +12,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -76,13 +75,14 @@ where
 {
     let config = &shared.config;
     let watch = Watch::new(config.header_read_timeout, config.idle_timeout);
-    let retire = Arc::new(Notify::new());
+    // Of its own: a token shared by all connections would be a lock shared by all cores.
+    let retire = shared.drain.child_token();
     let service = Arc::new(Service {
         routes: Arc::clone(&shared.routes),
         peer: Peer::new(peer, is_tls, &config.trusted_proxies),
         watch: watch.clone(),
         requests_max: config.requests_per_connection_max,
-        retire: Arc::clone(&retire),
+        retire: retire.clone(),
     });
     let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
     let service = service_fn(move |request| Arc::clone(&service).handle(request));
@@ -97,11 +97,7 @@ where
                 }
                 return;
             }
-            () = shared.drain.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = retire.notified(), if !draining => {
+            () = retire.cancelled(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
 use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id};
 use wfh_manifest::Lookup;
@@ -27,7 +27,7 @@ pub(crate) struct Service {
     pub(crate) watch: Watch,
     pub(crate) requests_max: u64,
     /// Tells the connection that this was its last request.
-    pub(crate) retire: Arc<Notify>,
+    pub(crate) retire: CancellationToken,
 }
 
 impl Service {
@@ -40,7 +40,7 @@ impl Service {
         let (requests, in_flight) = self.watch.request(request.version());
         let outcome = self.outcome(id, request).await;
         if requests >= self.requests_max {
-            self.retire.notify_one();
+            self.retire.cancel();
         }
         Ok(answer(id, outcome, &self.watch, in_flight))
     }
