@@ -18,11 +18,7 @@ async fn bare_components_of_both_wasi_generations_answer() {
                 "text/plain",
                 "{name} loses its content type"
             );
-            assert_eq!(
-                answer.header("wfh-invocation-id").len(),
-                26,
-                "an answer without its id"
-            );
+            assert_eq!(answer.header("wfh-invocation-id").len(), 26, "an answer without its id");
         }
     }
 }
@@ -37,20 +33,9 @@ async fn functions_of_one_manifest_answer_side_by_side() {
         .await;
     for path in ["/old", "/new"] {
         let answer = host.get(path).await;
-        assert_eq!(
-            (answer.status, answer.text()),
-            (200, "hello, world\n".into()),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.text()), (200, "hello, world\n".into()), "{path}");
     }
-    let echo = host
-        .send(
-            "POST",
-            "/echo",
-            &[("content-type", "text/x-own")],
-            "the body",
-        )
-        .await;
+    let echo = host.send("POST", "/echo", &[("content-type", "text/x-own")], "the body").await;
     assert_eq!((echo.status, echo.text()), (200, "the body".into()));
     assert_eq!(echo.header("content-type"), "text/x-own");
 }
@@ -58,93 +43,41 @@ async fn functions_of_one_manifest_answer_side_by_side() {
 #[tokio::test]
 async fn a_picture_comes_back_smaller() {
     let picture = crate::support::picture();
-    let host = Setup::new()
-        .function("thumbnail", "thumbnail", "timeout = \"20s\"")
-        .serve()
-        .await;
+    let host = Setup::new().function("thumbnail", "thumbnail", "timeout = \"20s\"").serve().await;
     let mut client = host.client().await;
-    let answer = client
-        .send_bytes("POST", "/thumbnail?size=64", picture.clone())
-        .await;
+    let answer = client.send_bytes("POST", "/thumbnail?size=64", picture.clone()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert!(
-        answer.body.starts_with(&[0xff, 0xd8]),
-        "the answer is no JPEG"
-    );
-    assert!(
-        answer.body.len() < picture.len() / 2,
-        "the thumbnail is not smaller"
-    );
-    let refused = client
-        .send("POST", "/thumbnail", &[], "not a picture")
-        .await
-        .unwrap();
+    assert!(answer.body.starts_with(&[0xff, 0xd8]), "the answer is no JPEG");
+    assert!(answer.body.len() < picture.len() / 2, "the thumbnail is not smaller");
+    let refused = client.send("POST", "/thumbnail", &[], "not a picture").await.unwrap();
     assert_eq!(refused.status, 422, "{}", refused.text());
 }
 
 #[tokio::test]
 async fn an_event_function_answers_http() {
-    let host = Setup::new()
-        .function("echo", "event_echo", "")
-        .serve()
-        .await;
+    let host = Setup::new().function("echo", "event_echo", "").serve().await;
     let send = async |headers: &[(&str, &str)], body: &str| {
         host.send("POST", "/echo", headers, body).await
     };
 
     let echoed = send(&[("content-type", "text/x-own")], "data").await;
     assert_eq!((echoed.status, echoed.text()), (200, "data".into()));
-    assert_eq!(
-        echoed.header("content-type"),
-        "text/x-own",
-        "a reply loses its content type"
-    );
+    assert_eq!(echoed.header("content-type"), "text/x-own", "a reply loses its content type");
     let empty = send(&[], "").await;
-    assert_eq!(
-        (empty.status, empty.body.len()),
-        (204, 0),
-        "a reply without data is 204"
-    );
+    assert_eq!((empty.status, empty.body.len()), (204, 0), "a reply without data is 204");
 
     let rejected = send(&event("reject"), "").await;
-    assert_eq!(
-        rejected.failure(),
-        (422, "WFH-2002".into()),
-        "{}",
-        rejected.text()
-    );
+    assert_eq!(rejected.failure(), (422, "WFH-2002".into()), "{}", rejected.text());
     let later = send(&event("retry"), "").await;
-    assert_eq!(
-        later.failure(),
-        (503, "WFH-2003".into()),
-        "{}",
-        later.text()
-    );
-    assert_eq!(
-        later.header("retry-after"),
-        "2",
-        "1500 ms rounds up to whole seconds"
-    );
+    assert_eq!(later.failure(), (503, "WFH-2003".into()), "{}", later.text());
+    assert_eq!(later.header("retry-after"), "2", "1500 ms rounds up to whole seconds");
     let panicked = send(&event("panic"), "").await;
-    assert_eq!(
-        panicked.failure(),
-        (502, "WFH-2004".into()),
-        "{}",
-        panicked.text()
-    );
-    assert!(
-        !panicked.text().contains("asked to panic"),
-        "the guest's panic leaks to its caller"
-    );
+    assert_eq!(panicked.failure(), (502, "WFH-2004".into()), "{}", panicked.text());
+    assert!(!panicked.text().contains("asked to panic"), "the guest's panic leaks to its caller");
 }
 
 fn event(r#type: &str) -> [(&str, &str); 4] {
-    [
-        ("ce-specversion", "1.0"),
-        ("ce-id", "e-1"),
-        ("ce-source", "/tests"),
-        ("ce-type", r#type),
-    ]
+    [("ce-specversion", "1.0"), ("ce-id", "e-1"), ("ce-source", "/tests"), ("ce-type", r#type)]
 }
 
 #[tokio::test]
@@ -156,34 +89,18 @@ async fn a_cloud_event_keeps_its_attributes() {
         .await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let mut headers = event("attributes").to_vec();
-    headers.extend([
-        ("ce-subject", "s"),
-        ("ce-shard", "7"),
-        ("traceparent", trace),
-    ]);
+    headers.extend([("ce-subject", "s"), ("ce-shard", "7"), ("traceparent", trace)]);
     let answer = host.send("POST", "/events/x", &headers, "").await;
     let seen = answer.json();
-    assert_eq!(
-        (&seen["id"], &seen["source"]),
-        (&"e-1".into(), &"/tests".into()),
-        "{seen}"
-    );
+    assert_eq!((&seen["id"], &seen["source"]), (&"e-1".into(), &"/tests".into()), "{seen}");
     assert_eq!(
         (&seen["subject"], &seen["extensions"]["shard"]),
         (&"s".into(), &"7".into()),
         "{seen}"
     );
-    assert_eq!(
-        (&seen["attempt"], &seen["event-key"]),
-        (&1.into(), &"/tests#e-1".into()),
-        "{seen}"
-    );
+    assert_eq!((&seen["attempt"], &seen["event-key"]), (&1.into(), &"/tests#e-1".into()), "{seen}");
     assert_eq!(seen["attributes"]["route"], "/events/{kind}", "{seen}");
-    assert_eq!(
-        seen["invocation-id"],
-        answer.header("wfh-invocation-id"),
-        "two ids for one call"
-    );
+    assert_eq!(seen["invocation-id"], answer.header("wfh-invocation-id"), "two ids for one call");
     let traceparent = seen["traceparent"].as_str().unwrap_or_default();
     assert!(
         traceparent.contains("0af7651916cd43dd8448eb211c80319c"),
@@ -198,16 +115,8 @@ async fn a_cloud_event_keeps_its_attributes() {
     let structured = r#"{"specversion":"1.0","id":"s-1","source":"/s","type":"attributes"}"#;
     let json = [("content-type", "application/cloudevents+json")];
     let answer = host.send("POST", "/events/x", &json, structured).await;
-    assert_eq!(
-        answer.json()["id"],
-        "s-1",
-        "structured mode is not read as an event"
-    );
-    let broken = [
-        ("ce-specversion", "1.0"),
-        ("ce-type", "t"),
-        ("ce-source", "/s"),
-    ];
+    assert_eq!(answer.json()["id"], "s-1", "structured mode is not read as an event");
+    let broken = [("ce-specversion", "1.0"), ("ce-type", "t"), ("ce-source", "/s")];
     let answer = host.send("POST", "/events/x", &broken, "").await;
     assert_eq!(
         answer.failure(),
@@ -224,32 +133,16 @@ async fn what_is_no_function_is_refused_with_what_it_is() {
     let no_export = guest("no_export");
     let (module, text) = (files.path("module.wasm"), files.path("text.wasm"));
     for (path, expected) in [
-        (
-            &no_export,
-            &[
-                "WFH-1003",
-                "example:other/api@1.0.0",
-                "wasi:http/incoming-handler",
-            ][..],
-        ),
+        (&no_export, &["WFH-1003", "example:other/api@1.0.0", "wasi:http/incoming-handler"][..]),
         (&module, &["WFH-1004", "wasm32-wasip2"]),
         (&text, &["WFH-1004", "wasm32-wasip2"]),
         (&files.path("absent.wasm"), &["WFH-1002", "absent.wasm"]),
     ] {
         let ended = Setup::new().bare(path).serve_refused().await;
-        assert_eq!(
-            ended.code,
-            Some(1),
-            "{} is not refused: {ended:?}",
-            path.display()
-        );
+        assert_eq!(ended.code, Some(1), "{} is not refused: {ended:?}", path.display());
         assert!(ended.stdout.is_empty(), "stdout is for results: {ended:?}");
         for part in expected {
-            assert!(
-                ended.stderr.contains(part),
-                "no {part:?} in {:?}",
-                ended.stderr
-            );
+            assert!(ended.stderr.contains(part), "no {part:?} in {:?}", ended.stderr);
         }
     }
 }

@@ -16,21 +16,12 @@ async fn an_echo_begins_before_its_request_ends() {
         let host = Setup::new().function("echo", guest, "").serve().await;
         let mut client = host.client().await;
         let (mut sender, body) = Channel::<Bytes>::new(1);
-        let request = client
-            .request("POST", "/echo", &[])
-            .body(body.boxed())
-            .unwrap();
-        sender
-            .send_data(Bytes::from_static(b"first"))
-            .await
-            .unwrap();
+        let request = client.request("POST", "/echo", &[]).body(body.boxed()).unwrap();
+        sender.send_data(Bytes::from_static(b"first")).await.unwrap();
         let mut answer = client.start(request).await.unwrap().into_body();
         for part in ["first", "second", "third"] {
             if part != "first" {
-                sender
-                    .send_data(Bytes::from_static(part.as_bytes()))
-                    .await
-                    .unwrap();
+                sender.send_data(Bytes::from_static(part.as_bytes())).await.unwrap();
             }
             let mut got = Vec::new();
             while got.len() < part.len() {
@@ -57,17 +48,11 @@ async fn a_large_upload_streams_through_without_piling_up() {
     let before = host.resident_bytes();
     let mut client = host.client().await;
     let (mut sender, body) = Channel::<Bytes>::new(4);
-    let request = client
-        .request("POST", "/echo", &[])
-        .body(body.boxed())
-        .unwrap();
+    let request = client.request("POST", "/echo", &[]).body(body.boxed()).unwrap();
     let uploading = tokio::spawn(async move {
         let chunk = Bytes::from(vec![b'x'; MIB / 4]);
         for _ in 0..TOTAL / chunk.len() {
-            sender
-                .send_data(chunk.clone())
-                .await
-                .expect("the upload goes on");
+            sender.send_data(chunk.clone()).await.expect("the upload goes on");
         }
     });
     let mut answer = client.start(request).await.unwrap().into_body();
@@ -82,26 +67,17 @@ async fn a_large_upload_streams_through_without_piling_up() {
     uploading.await.unwrap();
     assert_eq!(got, TOTAL, "bytes are lost");
     let growth = (highest - before) / MIB as u64;
-    assert!(
-        growth < 32,
-        "the host grows by {growth} MiB for an upload of 256 MiB"
-    );
+    assert!(growth < 32, "the host grows by {growth} MiB for an upload of 256 MiB");
 }
 
 #[tokio::test]
 async fn a_slow_reader_holds_its_writer_back() {
-    let host = Setup::new()
-        .function("echo", "echo_stream", "timeout = \"30s\"")
-        .serve()
-        .await;
+    let host = Setup::new().function("echo", "echo_stream", "timeout = \"30s\"").serve().await;
     host.send("POST", "/echo", &[], "warm").await;
     let before = host.resident_bytes();
     let mut client = host.client().await;
     let (mut sender, body) = Channel::<Bytes>::new(1);
-    let request = client
-        .request("POST", "/echo", &[])
-        .body(body.boxed())
-        .unwrap();
+    let request = client.request("POST", "/echo", &[]).body(body.boxed()).unwrap();
     let chunk = Bytes::from(vec![b'x'; MIB]);
     sender.send_data(chunk.clone()).await.unwrap();
     let answer = client.start(request).await.unwrap();
@@ -112,24 +88,15 @@ async fn a_slow_reader_holds_its_writer_back() {
         }
     };
     let stuck = tokio::time::timeout(Duration::from_secs(2), unread).await;
-    assert!(
-        stuck.is_err(),
-        "{taken} MiB are taken from a client that reads nothing"
-    );
+    assert!(stuck.is_err(), "{taken} MiB are taken from a client that reads nothing");
     let growth = host.resident_bytes().saturating_sub(before) / MIB as u64;
-    assert!(
-        growth < 32,
-        "the host grows by {growth} MiB for an answer that nobody reads"
-    );
+    assert!(growth < 32, "the host grows by {growth} MiB for an answer that nobody reads");
     drop(answer);
 }
 
 #[tokio::test]
 async fn an_empty_body_is_a_body() {
-    let host = Setup::new()
-        .function("echo", "echo_stream", "")
-        .serve()
-        .await;
+    let host = Setup::new().function("echo", "echo_stream", "").serve().await;
     let mut client = host.client().await;
     for _ in 0..3 {
         let body = Full::new(Bytes::new()).boxed();

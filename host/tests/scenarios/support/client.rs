@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use super::within;
 
 /// A request body.
-pub(crate) type Body = BoxBody<Bytes, Infallible>;
-pub(crate) type ClientError = hyper::Error;
+type Body = BoxBody<Bytes, Infallible>;
+type ClientError = hyper::Error;
 
 /// A whole answer.
 #[derive(Debug, Clone)]
@@ -41,9 +41,7 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The `code` of a problem document; empty for anything else.
@@ -69,9 +67,7 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Self::over(stream, address)
-            .await
-            .map_err(std::io::Error::other)
+        Self::over(stream, address).await.map_err(std::io::Error::other)
     }
 
     /// HTTP/1.1 over something else.
@@ -116,19 +112,13 @@ impl Client {
         body: &str,
     ) -> Result<Answer, ClientError> {
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes())).boxed();
-        self.whole(self.request(method, path, headers).body(body).unwrap())
-            .await
+        self.whole(self.request(method, path, headers).body(body).unwrap()).await
     }
 
     /// Sends bytes and expects an answer.
     pub(crate) async fn send_bytes(&mut self, method: &str, path: &str, body: Bytes) -> Answer {
-        let request = self
-            .request(method, path, &[])
-            .body(Full::new(body).boxed())
-            .unwrap();
-        self.whole(request)
-            .await
-            .unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
+        let request = self.request(method, path, &[]).body(Full::new(body).boxed()).unwrap();
+        self.whole(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
     }
 
     /// The beginning of a request to this connection's host.
@@ -153,16 +143,9 @@ impl Client {
     pub(crate) async fn whole(&mut self, request: Request<Body>) -> Result<Answer, ClientError> {
         let began = Instant::now();
         let (head, body) = self.start(request).await?.into_parts();
-        let body = within("the rest of an answer", body.collect())
-            .await?
-            .to_bytes();
+        let body = within("the rest of an answer", body.collect()).await?.to_bytes();
         let (status, headers) = (head.status.as_u16(), head.headers);
-        Ok(Answer {
-            status,
-            headers,
-            body,
-            took: began.elapsed(),
-        })
+        Ok(Answer { status, headers, body, took: began.elapsed() })
     }
 
     /// Sends a request and gives the answer as it begins.

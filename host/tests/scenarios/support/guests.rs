@@ -7,20 +7,13 @@ use std::sync::OnceLock;
 /// The component of a guest; `-` in its name is `_` here.
 pub(crate) fn guest(name: &str) -> PathBuf {
     let path = directory().join(format!("{name}.wasm"));
-    assert!(
-        path.is_file(),
-        "there is no guest {}: see guest-examples/",
-        path.display()
-    );
+    assert!(path.is_file(), "there is no guest {}: see guest-examples/", path.display());
     path
 }
 
 /// Where `guest-examples/` is.
 pub(crate) fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../guest-examples")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-examples").canonicalize().unwrap()
 }
 
 fn directory() -> &'static Path {
@@ -48,7 +41,5 @@ fn build() -> PathBuf {
 
 /// A JPEG.
 pub(crate) fn picture() -> bytes::Bytes {
-    std::fs::read(examples().join("thumbnail/picture.jpg"))
-        .unwrap()
-        .into()
+    std::fs::read(examples().join("thumbnail/picture.jpg")).unwrap().into()
 }

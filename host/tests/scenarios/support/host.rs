@@ -57,32 +57,20 @@ impl Host {
         let began = std::time::Instant::now();
         loop {
             let said = self.stderr();
-            let mut lines = said
-                .split_inclusive('\n')
-                .filter_map(|line| line.strip_suffix('\n'));
+            let mut lines = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
             if let (Some(first), Some(second)) = (lines.next(), lines.next()) {
-                let url = first
-                    .strip_prefix("Serving HTTP on ")
-                    .expect("the first line of stderr");
+                let url = first.strip_prefix("Serving HTTP on ").expect("the first line of stderr");
                 let (scheme, rest) = url.split_once("://").expect("a URL");
                 self.scheme = scheme.to_owned();
                 self.address = rest.trim_end_matches('/').parse().expect("an address");
-                let admin = second
-                    .strip_prefix("Admin on http://")
-                    .expect("the second line");
+                let admin = second.strip_prefix("Admin on http://").expect("the second line");
                 self.admin = admin.parse().expect("an address");
                 return;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!(
-                    "the host ended with {status} instead of serving:\n{}",
-                    self.stderr()
-                );
+                panic!("the host ended with {status} instead of serving:\n{}", self.stderr());
             }
-            assert!(
-                began.elapsed() < START_MAX,
-                "the host does not begin to serve:\n{said}"
-            );
+            assert!(began.elapsed() < START_MAX, "the host does not begin to serve:\n{said}");
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
@@ -138,9 +126,7 @@ impl Host {
 
     /// A keep-alive connection.
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.address)
-            .await
-            .expect("the host accepts connections")
+        Client::connect(self.address).await.expect("the host accepts connections")
     }
 
     /// A connection for bytes.
@@ -150,9 +136,7 @@ impl Host {
 
     /// GET on the admin port.
     pub(crate) async fn admin_get(&self, path: &str) -> Answer {
-        let mut client = Client::connect(self.admin)
-            .await
-            .expect("the admin port answers");
+        let mut client = Client::connect(self.admin).await.expect("the admin port answers");
         client.get(path).await
     }
 
@@ -212,10 +196,7 @@ impl Drop for Host {
         if std::thread::panicking() {
             let said = self.stderr();
             let tail: Vec<&str> = said.lines().rev().take(30).collect();
-            eprintln!(
-                "the host's last lines, the latest first:\n{}",
-                tail.join("\n")
-            );
+            eprintln!("the host's last lines, the latest first:\n{}", tail.join("\n"));
         }
     }
 }

@@ -9,10 +9,10 @@ mod setup;
 mod upstream;
 mod wait;
 
-pub(crate) use client::{Answer, Body, Client, ClientError};
+pub(crate) use client::{Answer, Client};
 pub(crate) use guests::{guest, picture};
 pub(crate) use host::Host;
 pub(crate) use raw::Raw;
-pub(crate) use setup::{Ended, Setup};
+pub(crate) use setup::{Ended, Setup, wfh};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::{SLACK, eventually, within};

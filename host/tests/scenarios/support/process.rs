@@ -4,9 +4,7 @@ use std::fs;
 
 /// Open descriptors.
 pub(crate) fn descriptors(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd"))
-        .expect("the host is gone")
-        .count()
+    fs::read_dir(format!("/proc/{pid}/fd")).expect("the host is gone").count()
 }
 
 /// Resident memory.
@@ -21,9 +19,6 @@ pub(crate) fn threads(pid: u32) -> u64 {
 
 fn status(pid: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the host is gone");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field))
-        .expect(field);
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect(field);
     line.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -18,14 +18,13 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address)
-            .await
-            .expect("the host accepts connections");
+        let stream = TcpStream::connect(address).await.expect("the host accepts connections");
+        Self::over(stream)
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self {
-            stream,
-            received: Vec::new(),
-        }
+        Self { stream, received: Vec::new() }
     }
 
     /// Sends what the other side still takes.
@@ -52,10 +51,7 @@ impl Raw {
     /// Everything up to and with `end`; nothing if the connection ends before.
     pub(crate) async fn until(&mut self, end: &[u8]) -> Option<String> {
         loop {
-            let found = self
-                .received
-                .windows(end.len())
-                .position(|window| window == end);
+            let found = self.received.windows(end.len()).position(|window| window == end);
             if let Some(at) = found {
                 let taken: Vec<u8> = self.received.drain(..at + end.len()).collect();
                 return Some(String::from_utf8_lossy(&taken).into_owned());

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -14,6 +17,9 @@ use super::{Host, guest};
 
 /// Tests that measure time hold it alone, all others share it.
 static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// Compiling or preparing what is then refused takes a while too.
+const END_MAX: Duration = Duration::from_secs(100);
 
 /// The place of a test on the machine.
 #[expect(dead_code, reason = "held, never read")]
@@ -31,6 +37,7 @@ pub(crate) struct Setup {
     env: HashMap<String, String>,
     alone: bool,
     cold: bool,
+    data: PathBuf,
     turn: Option<Arc<Turn>>,
 }
 
@@ -48,6 +55,7 @@ impl Setup {
         let directory = tempfile::tempdir().unwrap();
         Self {
             serves: directory.path().join("wfh.toml"),
+            data: directory.path().join("data"),
             directory,
             manifest: "[app]\nname = \"scenario\"\n".to_owned(),
             args: Vec::new(),
@@ -61,25 +69,20 @@ impl Setup {
     /// A function made of a guest, served on `/NAME`.
     pub(crate) fn function(self, name: &str, guest_name: &str, settings: &str) -> Self {
         let route = format!("route = \"/{name}\"\ntarget = \"function:{name}\"");
-        self.unrouted(name, guest_name, settings)
-            .toml(&format!("[[trigger.http]]\n{route}"))
+        self.unrouted(name, guest_name, settings).toml(&format!("[[trigger.http]]\n{route}"))
     }
 
     /// A function that no route leads to.
     pub(crate) fn unrouted(self, name: &str, guest_name: &str, settings: &str) -> Self {
         let component = guest(guest_name);
         let component = component.display();
-        self.toml(&format!(
-            "[function.{name}]\ncomponent = \"{component}\"\n{settings}"
-        ))
+        self.toml(&format!("[function.{name}]\ncomponent = \"{component}\"\n{settings}"))
     }
 
     /// A route to a function.
     pub(crate) fn route(self, route: &str, function: &str, rest: &str) -> Self {
         let target = format!("target = \"function:{function}\"");
-        self.toml(&format!(
-            "[[trigger.http]]\nroute = \"{route}\"\n{target}\n{rest}"
-        ))
+        self.toml(&format!("[[trigger.http]]\nroute = \"{route}\"\n{target}\n{rest}"))
     }
 
     /// More of the manifest.
@@ -131,8 +134,9 @@ impl Setup {
         self
     }
 
-    /// Begins with an empty cache.
-    pub(crate) fn cold(mut self) -> Self {
+    /// Keeps its data there, and only there: no compiled component comes from elsewhere.
+    pub(crate) fn data_dir(mut self, directory: &Path) -> Self {
+        directory.clone_into(&mut self.data);
         self.cold = true;
         self
     }
@@ -147,12 +151,9 @@ impl Setup {
     pub(crate) async fn serve(mut self) -> Host {
         let turn = self.take_turn().await;
         if !self.cold {
-            seed(&self.path("data/cache"));
+            seed(&self.data.join("cache"));
         }
-        let child = self
-            .command("serve")
-            .spawn()
-            .expect("wfh cannot be started");
+        let child = self.command("serve").spawn().expect("wfh cannot be started");
         Host::started(child, self.directory, turn, !self.cold).await
     }
 
@@ -168,18 +169,7 @@ impl Setup {
 
     async fn run(mut self, verb: &str) -> Ended {
         let _turn = self.take_turn().await;
-        let child = self.command(verb).spawn().expect("wfh cannot be started");
-        let waiting = tokio::task::spawn_blocking(move || child.wait_with_output());
-        let output = tokio::time::timeout(std::time::Duration::from_secs(100), waiting).await;
-        let output = output
-            .expect("wfh does not end by itself")
-            .unwrap()
-            .unwrap();
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("standard output is text"),
-            stderr: String::from_utf8(output.stderr).expect("standard error is text"),
-        }
+        ended(self.command(verb)).await
     }
 
     async fn take_turn(&mut self) -> Arc<Turn> {
@@ -195,13 +185,9 @@ impl Setup {
             fs::write(&self.serves, &self.manifest).unwrap();
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_wfh"));
-        command
-            .arg(verb)
-            .arg(&self.serves)
-            .current_dir(self.directory.path());
+        command.arg(verb).arg(&self.serves).current_dir(self.directory.path());
         if verb == "serve" {
-            let data = self.path("data");
-            command.args(["--data-dir", data.to_str().unwrap()]);
+            command.args(["--data-dir", self.data.to_str().unwrap()]);
             for option in ["--listen", "--admin"] {
                 if !self.args.iter().any(|arg| arg.starts_with(option)) {
                     command.args([option, "127.0.0.1:0"]);
@@ -213,12 +199,44 @@ impl Setup {
             command.env_remove(name);
         }
         command.envs(&self.env);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
+}
+
+/// Runs `wfh` with arguments only.
+pub(crate) async fn wfh(args: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wfh"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    ended(command).await
+}
+
+async fn ended(mut command: Command) -> Ended {
+    let mut child = command.spawn().expect("wfh cannot be started");
+    let stdout = collect(child.stdout.take().unwrap());
+    let stderr = collect(child.stderr.take().unwrap());
+    let began = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if began.elapsed() > END_MAX {
+            // That it did not end by itself is reported below.
+            let _ = child.kill();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    assert!(began.elapsed() < END_MAX, "wfh did not end by itself: {stderr}");
+    Ended { code, stdout, stderr }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).expect("the output is text");
+        text
+    })
 }
 
 /// Compiled components of earlier hosts. Each host gets links of its own, so that none can spoil
@@ -243,10 +261,7 @@ fn link_all(from: &Path, to: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        let temporary = entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "tmp");
+        let temporary = entry.path().extension().is_some_and(|extension| extension == "tmp");
         if !temporary {
             // Another host may have left the same entry; it may also just be replacing this one.
             let _ = fs::hard_link(entry.path(), to.join(entry.file_name()));

@@ -32,17 +32,8 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::default());
         let barrier = Arc::new(Barrier::new(count));
-        tokio::spawn(accept(
-            listener,
-            Arc::clone(&seen),
-            Arc::clone(&connections),
-            barrier,
-        ));
-        Self {
-            address,
-            seen,
-            connections,
-        }
+        tokio::spawn(accept(listener, Arc::clone(&seen), Arc::clone(&connections), barrier));
+        Self { address, seen, connections }
     }
 
     /// A URL of it, with a host of choice.

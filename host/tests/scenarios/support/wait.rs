@@ -21,10 +21,7 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) async fn eventually(invariant: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
-        assert!(
-            began.elapsed() < PATIENCE,
-            "never within {PATIENCE:?}: {invariant}"
-        );
+        assert!(began.elapsed() < PATIENCE, "never within {PATIENCE:?}: {invariant}");
         tokio::time::sleep(POLL).await;
     }
 }
