@@ -20,7 +20,8 @@ use crate::deploy::Deployment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 use crate::runtime::Workers;
-use crate::{log, settings, watch};
+use crate::watch::Watcher;
+use crate::{log, settings};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -65,6 +66,11 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
     let cache_dir = data_dir(options, &file).join("cache");
     let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied);
+    // Before anything is read, so that no change goes unseen.
+    let watcher = match options.watch {
+        true => Some(Watcher::new(&options.path)?),
+        false => None,
+    };
     let loading = tokio::task::spawn_blocking(move || {
         let engine = Arc::new(Engine::new(config)?);
         let mut deployment = Deployment::new(Arc::clone(&engine), &file.manifest);
@@ -80,12 +86,14 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
     let http = bind_http(options, &file, &deployment, &shutdown)?;
     announce(http.as_ref(), admin_address, &file)?;
     status.is_ready("functions");
-    if options.watch {
-        watch::start(options.path.clone(), file.directory.clone(), deployment)?;
-    } else {
-        // Calls between functions go through it as long as the host lives.
-        std::mem::forget(deployment);
-    }
+    // Calls between functions go through it as long as the host serves.
+    let _deployment = match watcher {
+        Some(watcher) => {
+            watcher.run(deployment)?;
+            None
+        }
+        None => Some(deployment),
+    };
     tokio::spawn(drop_idle(Arc::clone(&engine)));
 
     let bounds = (file.manifest.serve.drain_delay, file.manifest.serve.shutdown_timeout);

@@ -1,7 +1,9 @@
 //! `--watch`: swaps in components and manifests as their files change.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
@@ -14,32 +16,75 @@ use crate::manifest_file::ManifestFile;
 /// Editors and compilers write in several steps.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// Watches in a thread of its own, which keeps the deployment. What cannot be deployed is logged,
-/// and the old version goes on serving.
-pub(crate) fn start(
+/// Watches the manifest and its components.
+pub(crate) struct Watcher {
     path: PathBuf,
-    directory: PathBuf,
-    mut deployment: Deployment,
-) -> Result<(), Error> {
-    let (sender, changes) = mpsc::channel();
-    let on_change = move |result: DebounceEventResult| {
-        // The receiver lives as long as the process.
-        let _ = sender.send(result);
-    };
-    let mut debouncer = new_debouncer(DEBOUNCE, None, on_change).map_err(std::io::Error::other)?;
-    watch_files(&mut debouncer, &path, &directory);
-    let thread = std::thread::Builder::new().name("wfh-watch".to_owned());
-    thread.spawn(move || {
-        for change in changes {
-            let Ok(events) = change else { continue };
-            let changed = events.iter().any(|event| !event.kind.is_access());
-            if changed {
-                redeploy(&path, &mut deployment);
-                watch_files(&mut debouncer, &path, &directory);
+    debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
+    changes: Receiver<DebounceEventResult>,
+    /// The files whose change matters.
+    files: BTreeSet<PathBuf>,
+}
+
+impl Watcher {
+    /// Begins to collect changes.
+    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
+        let (sender, changes) = mpsc::channel();
+        let on_change = move |result: DebounceEventResult| {
+            // The receiver lives as long as the process.
+            let _ = sender.send(result);
+        };
+        let debouncer = new_debouncer(DEBOUNCE, None, on_change).map_err(std::io::Error::other)?;
+        let files = BTreeSet::new();
+        let mut watcher = Self { path: path.to_owned(), debouncer, changes, files };
+        watcher.watch_files();
+        Ok(watcher)
+    }
+
+    /// Applies changes to `deployment`, in a thread of its own. What cannot be deployed is logged,
+    /// and the old version goes on serving.
+    pub(crate) fn run(mut self, mut deployment: Deployment) -> Result<(), Error> {
+        let thread = std::thread::Builder::new().name("wfh-watch".to_owned());
+        thread.spawn(move || {
+            while let Ok(change) = self.changes.recv() {
+                if self.matters(change) {
+                    redeploy(&self.path, &mut deployment);
+                    self.watch_files();
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    fn matters(&self, change: DebounceEventResult) -> bool {
+        let Ok(events) = change else { return false };
+        events
+            .iter()
+            .filter(|event| !event.kind.is_access())
+            .flat_map(|event| &event.paths)
+            .any(|path| self.files.contains(&located(path)))
+    }
+
+    /// Watches the directories of the files: a file that is replaced by a rename would be lost to a
+    /// watch on the file itself. A manifest that does not parse keeps the files it had.
+    fn watch_files(&mut self) {
+        let mut files = BTreeSet::from([located(&self.path)]);
+        match ManifestFile::read(&self.path) {
+            Ok(file) => files.extend(
+                file.manifest
+                    .functions
+                    .values()
+                    .map(|function| located(&file.resolve(&function.component))),
+            ),
+            Err(_) => files.append(&mut self.files),
+        }
+        let directories: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        for directory in directories {
+            if let Err(error) = self.debouncer.watch(directory, RecursiveMode::NonRecursive) {
+                tracing::warn!(directory = %directory.display(), %error, "changes there go unnoticed");
             }
         }
-    })?;
-    Ok(())
+        self.files = files;
+    }
 }
 
 fn redeploy(path: &Path, deployment: &mut Deployment) {
@@ -50,29 +95,12 @@ fn redeploy(path: &Path, deployment: &mut Deployment) {
     }
 }
 
-type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
-
-/// Watches the directories that hold the manifest and its components: a file that is replaced by a
-/// rename would be lost to a watch on the file itself.
-fn watch_files(debouncer: &mut Watcher, path: &Path, directory: &Path) {
-    let mut directories = vec![parent(path)];
-    if let Ok(file) = ManifestFile::read(path) {
-        for function in file.manifest.functions.values() {
-            directories.push(parent(&directory.join(&function.component)));
-        }
-    }
-    directories.sort();
-    directories.dedup();
-    for directory in directories {
-        if let Err(error) = debouncer.watch(&directory, RecursiveMode::NonRecursive) {
-            tracing::warn!(directory = %directory.display(), %error, "changes there go unnoticed");
-        }
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
+/// One spelling per file, whether or not it exists now: its directory resolved, its name as it is.
+fn located(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned()).join(name)
 }

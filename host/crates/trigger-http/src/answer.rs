@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wfh_event::{Failure, FailureClass, InvocationId};
@@ -17,6 +18,8 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
 /// The body hyper writes.
 pub(crate) struct Answer {
     body: ReplyBody,
+    /// Why it broke off, kept until what came before is out.
+    broken: Option<Failure>,
     _in_flight: InFlight,
 }
 
@@ -36,8 +39,14 @@ pub(crate) fn answer(
         watch.answer(id, deadline);
         tail.on_end(move |_| watch.answered(id));
     }
-    let mut response =
-        response.map(|body| Answer { body: ReplyBody::new(body, tail), _in_flight: in_flight });
+    let mut response = response.map(|body| Answer {
+        body: ReplyBody::new(body, tail),
+        broken: None,
+        _in_flight: in_flight,
+    });
+    if watch.says_close() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(INVOCATION_ID, value);
     }
@@ -64,7 +73,17 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(failure) = self.broken.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
+        let next = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Err(failure))) = next {
+            // hyper drops what it has not written when a body fails; one turn lets it write.
+            self.broken = Some(failure);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        next
     }
 
     fn is_end_stream(&self) -> bool {

@@ -87,7 +87,7 @@ where
     let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
     let service = service_fn(move |request| Arc::clone(&service).handle(request));
     let mut connection = pin!(shared.builder.serve_connection(io, service));
-    let mut draining = false;
+    let (mut retired, mut draining) = (false, false);
     let mut look = pin!(sleep_until(Instant::now() + config.header_read_timeout));
     loop {
         tokio::select! {
@@ -97,10 +97,15 @@ where
                 }
                 return;
             }
-            () = retire.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
+            () = retire.cancelled(), if !retired => {
+                retired = true;
+                if watch.retire() {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                look.as_mut().reset(Instant::now());
             }
+            () = watch.sooner() => look.as_mut().reset(Instant::now()),
             () = look.as_mut() => match watch.check(Instant::now()) {
                 Ok(next) => look.as_mut().reset(next),
                 // One chance to say goodbye; a peer that is silent on that too is cut off.

@@ -40,6 +40,8 @@ impl Service {
         let (requests, in_flight) = self.watch.request(request.version());
         let outcome = self.outcome(id, request).await;
         if requests >= self.requests_max {
+            // At once, so that this answer can say so.
+            self.watch.retire();
             self.retire.cancel();
         }
         Ok(answer(id, outcome, &self.watch, in_flight))

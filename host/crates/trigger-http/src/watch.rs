@@ -7,15 +7,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Version;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use wfh_event::InvocationId;
 
 /// What a client that does not read its answer gets beyond the answer's deadline.
 const UNREAD_GRACE: Duration = Duration::from_millis(500);
 
+/// How long a retired HTTP/1 connection waits for a request that may be under way: its answer says
+/// `connection: close`, and nobody is left without one.
+const RETIRE_GRACE: Duration = Duration::from_secs(1);
+
 /// Shared by a connection's task, its socket and its requests.
 #[derive(Clone)]
-pub(crate) struct Watch(Arc<Mutex<State>>);
+pub(crate) struct Watch(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something is due earlier than when the connection would look.
+    sooner: Notify,
+}
 
 struct State {
     header_read_timeout: Duration,
@@ -23,6 +34,10 @@ struct State {
     requests: u64,
     in_flight: usize,
     idle_since: Instant,
+    /// When the connection will look again.
+    look_at: Instant,
+    /// Since when no further request is wanted.
+    retired_since: Option<Instant>,
     /// HTTP/2 sends more than heads between requests, so there silence is judged by requests alone.
     is_h2: bool,
     /// When the first byte of a head came that is not complete yet.
@@ -44,16 +59,19 @@ pub(crate) enum Overdue {
 
 impl Watch {
     pub(crate) fn new(header_read_timeout: Duration, idle_timeout: Duration) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             header_read_timeout,
             idle_timeout,
             requests: 0,
             in_flight: 0,
+            look_at: Instant::now() + header_read_timeout,
+            retired_since: None,
             is_h2: false,
             idle_since: Instant::now(),
             head_since: None,
             answers: Vec::new(),
-        })))
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), sooner: Notify::new() }))
     }
 
     /// Bytes came in.
@@ -76,7 +94,32 @@ impl Watch {
 
     /// An answer begins that must be out by `deadline`.
     pub(crate) fn answer(&self, id: InvocationId, deadline: Instant) {
-        self.lock().answers.push((id, deadline));
+        let mut state = self.lock();
+        state.answers.push((id, deadline));
+        let sooner = deadline + UNREAD_GRACE < state.look_at;
+        if sooner {
+            state.look_at = deadline + UNREAD_GRACE;
+            self.0.sooner.notify_one();
+        }
+    }
+
+    /// Resolves when the connection must look earlier than it meant to.
+    pub(crate) async fn sooner(&self) {
+        self.0.sooner.notified().await;
+    }
+
+    /// No further request is wanted. HTTP/2 can say so at once (true); HTTP/1 says it with its next
+    /// answer.
+    pub(crate) fn retire(&self) -> bool {
+        let mut state = self.lock();
+        state.retired_since.get_or_insert_with(Instant::now);
+        state.is_h2
+    }
+
+    /// Whether the next HTTP/1 answer says `connection: close`.
+    pub(crate) fn says_close(&self) -> bool {
+        let state = self.lock();
+        state.retired_since.is_some() && !state.is_h2
     }
 
     /// An answer is out, or broke off.
@@ -86,7 +129,20 @@ impl Watch {
 
     /// Whether the connection is overdue, or when to look again.
     pub(crate) fn check(&self, now: Instant) -> Result<Instant, Overdue> {
-        let state = self.lock();
+        let mut state = self.lock();
+        let next = state.check(now)?;
+        state.look_at = next;
+        Ok(next)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check(&self, now: Instant) -> Result<Instant, Overdue> {
+        let state = self;
         let mut next = now + state.idle_timeout;
         if let Some(earliest) = state.answers.iter().map(|(_, deadline)| *deadline).min() {
             next = next.min(due(earliest + UNREAD_GRACE, now, Overdue::Answer)?);
@@ -94,14 +150,14 @@ impl Watch {
         if let Some(since) = state.head_since {
             next = next.min(due(since + state.header_read_timeout, now, Overdue::Head)?);
         } else if state.in_flight == 0 {
-            next = next.min(due(state.idle_since + state.idle_timeout, now, Overdue::Idle)?);
+            let idle_until = state.idle_since + state.idle_timeout;
+            let retired_until =
+                state.retired_since.map(|since| since.max(state.idle_since) + RETIRE_GRACE);
+            let until = retired_until.map_or(idle_until, |retired| retired.min(idle_until));
+            next = next.min(due(until, now, Overdue::Idle)?);
         }
         // What begins later is seen at the latest one timeout after it began.
         Ok(next.min(now + state.header_read_timeout))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,5 +209,27 @@ mod tests {
         watch.answered(id);
         drop(in_flight);
         assert!(watch.check(start + HEAD).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_due_before_the_next_look_wakes_the_connection() {
+        let watch = Watch::new(HEAD, IDLE);
+        let start = Instant::now();
+        watch.check(start).unwrap();
+        watch.answer(new_invocation_id(), start + HEAD * 2);
+        let waited = tokio::time::timeout(HEAD, watch.sooner()).await;
+        assert!(waited.is_err(), "woken for a deadline that the next look sees in time");
+        watch.answer(new_invocation_id(), start + HEAD / 10);
+        watch.sooner().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retired_connection_says_close_and_goes_after_a_grace() {
+        let watch = Watch::new(HEAD, IDLE);
+        let start = Instant::now();
+        assert!(!watch.retire(), "HTTP/1 cannot say goodbye without an answer");
+        assert!(watch.says_close());
+        assert!(watch.check(start + RETIRE_GRACE / 2).is_ok(), "a request may be under way");
+        assert_eq!(watch.check(start + RETIRE_GRACE), Err(Overdue::Idle));
     }
 }

@@ -177,3 +177,6 @@ fn from_io(error: &io::Error) -> Error {
         _ => Error::DnsError { rcode: None, info_code: None },
     }
 }
+
+#[cfg(test)]
+mod tests;
