@@ -28,7 +28,7 @@ use crate::function::{IDLE_MAX, Shared};
 use crate::instance::{Exports, Instance, trapped};
 use crate::running::{Answer, Call, CancelOnDrop, yielded};
 use crate::sandbox::{CallInfo, Sandbox};
-use crate::ticker::Running;
+use crate::ticker::Hold;
 
 /// The sandboxes of one function.
 pub(crate) type Handler = ProxyHandler<Function>;
@@ -98,7 +98,7 @@ impl HandlerState for Function {
                 concurrency: shared.config.reuse_concurrency as usize,
                 deadline,
                 calls: Mutex::new(Vec::new()),
-                _running: shared.ticker.guest(),
+                _ticking: shared.ticker.hold(),
             },
         })
     }
@@ -117,7 +117,7 @@ pub(crate) struct Worker {
     /// The latest deadline of its calls.
     deadline: Latest,
     calls: Mutex<Vec<Arc<Call>>>,
-    _running: Running,
+    _ticking: Hold,
 }
 
 impl WorkerState for Worker {

@@ -168,7 +168,7 @@ impl Engine {
         interface: &str,
         wasm: &[u8],
     ) -> Result<Option<Vec<u8>>, EngineError> {
-        let _ticking = self.ticker.guest();
+        let _ticking = self.ticker.hold();
         let limits = (config.memory_bytes_max, config.table_elements_max);
         match init::snapshot(
             &half.engine,
@@ -191,7 +191,7 @@ impl Engine {
             Some(runtime) => runtime.handle().clone(),
             None => tokio::runtime::Handle::current(),
         };
-        Background { threads, hogs: Arc::new(AtomicBool::new(false)) }
+        Background { threads, hogs: AtomicBool::new(false) }
     }
 
     /// The largest memory a function may be given.

@@ -14,7 +14,7 @@ use wfh_invoke::{
 };
 
 use crate::FunctionConfig;
-use crate::call::{run_event, run_http_p2, run_http_p3};
+use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
 use crate::concurrent;
 use crate::inspect::Kind;
 use crate::instance::{Exports, Instance, Pre};
@@ -140,13 +140,13 @@ impl Function {
     async fn run(&self, call: CallInfo, input: Input) -> Answer {
         let (running, answer) = Call::new();
         let mut cancel = CancelOnDrop::new(Arc::clone(&running));
-        let deadline = call.deadline;
-        let guest = run_guest(Arc::clone(&self.shared), call, input, Arc::clone(&running));
-        let ticking = self.shared.ticker.guest();
-        GuestTask::spawn(Box::pin(guest), running, deadline, &self.shared.background, ticking);
+        let (shared, deadline) = (Arc::clone(&self.shared), call.deadline);
+        let guest = run_guest(Arc::clone(&shared), call, input, Arc::clone(&running));
+        GuestTask::run(Box::pin(guest), Arc::clone(&running), shared, deadline).await;
         let answer = answer.await.unwrap_or_else(|_| Err(lost()));
         cancel.disarm();
-        answer
+        // A guest that has ended has written all of its answer: it goes out in one piece.
+        if running.went_well() { answer.map(in_one_piece) } else { answer }
     }
 
     async fn run_p3(&self, call: CallInfo, input: Box<HttpInput>) -> Answer {

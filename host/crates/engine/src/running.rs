@@ -16,7 +16,7 @@ use wasmtime::UpdateDeadline;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{Outcome, Reply};
 
-use crate::ticker::Running;
+use crate::function::Shared;
 
 /// Ticks a guest may burn in a row on a core it shares with connections.
 const TICKS_BEFORE_MOVE: u32 = 2;
@@ -107,6 +107,11 @@ impl Call {
         self.ended.get()?.as_ref().err().cloned()
     }
 
+    /// Whether the guest has ended and did not fail.
+    pub(crate) fn went_well(&self) -> bool {
+        matches!(self.ended.get(), Some(Ok(())))
+    }
+
     /// Stops the guest where it next waits or yields.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
@@ -151,54 +156,57 @@ impl Drop for CancelOnDrop {
 type Guest = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where guests run that hog a core, and whether this function's last one did.
-#[derive(Clone)]
 pub(crate) struct Background {
     pub(crate) threads: Handle,
-    pub(crate) hogs: Arc<AtomicBool>,
+    pub(crate) hogs: AtomicBool,
 }
 
 /// The task that runs a guest.
 pub(crate) struct GuestTask {
     guest: Option<Guest>,
     call: Arc<Call>,
+    function: Arc<Shared>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     ticks_in_a_row: u32,
     hogged: bool,
-    /// Where to move to; `None` once there.
-    background: Option<Handle>,
-    hogs: Arc<AtomicBool>,
-    _running: Running,
+    in_background: bool,
 }
 
 impl GuestTask {
-    /// Runs `guest` on the current runtime, or in the background at once if the function's last
-    /// call hogged its core.
-    pub(crate) fn spawn(
+    /// Runs `guest`: at first inside the caller's task, which is where most guests end; what is
+    /// left of it in a task of its own. If the function's last call hogged its core, it begins in
+    /// the background.
+    pub(crate) async fn run(
         guest: Guest,
         call: Arc<Call>,
+        function: Arc<Shared>,
         deadline: Option<Instant>,
-        background: &Background,
-        running: Running,
     ) {
-        let hogs = Arc::clone(&background.hogs);
-        let heavy = hogs.load(Ordering::Relaxed);
-        let task = Self {
+        let in_background = function.background.hogs.load(Ordering::Relaxed);
+        let mut task = Self {
             guest: Some(guest),
             call,
+            function,
             deadline,
             timer: None,
             ticks_in_a_row: 0,
             hogged: false,
-            background: (!heavy).then(|| background.threads.clone()),
-            hogs,
-            _running: running,
+            in_background,
         };
-        if heavy {
-            background.threads.spawn(task);
-        } else {
+        if in_background {
+            task.spawn_in_background();
+            return;
+        }
+        let ended = poll_fn(|cx| Poll::Ready(Pin::new(&mut task).poll(cx).is_ready())).await;
+        if !ended {
             tokio::spawn(task);
         }
+    }
+
+    fn spawn_in_background(self) {
+        let threads = self.function.background.threads.clone();
+        threads.spawn(self);
     }
 
     /// Ends the guest before it is done.
@@ -217,27 +225,23 @@ impl GuestTask {
         let hogs = self.ticks_in_a_row >= TICKS_BEFORE_MOVE;
         if hogs && !self.hogged {
             self.hogged = true;
-            self.hogs.store(true, Ordering::Relaxed);
+            self.function.background.hogs.store(true, Ordering::Relaxed);
         }
-        hogs && self.background.is_some()
+        hogs && !self.in_background
     }
 
     fn move_to_background(&mut self) {
-        let Some(threads) = self.background.take() else {
-            return;
-        };
         let moved = Self {
             guest: self.guest.take(),
             call: Arc::clone(&self.call),
+            function: Arc::clone(&self.function),
             deadline: self.deadline,
             timer: None,
             ticks_in_a_row: 0,
             hogged: true,
-            background: None,
-            hogs: Arc::clone(&self.hogs),
-            _running: self._running.clone(),
+            in_background: true,
         };
-        threads.spawn(moved);
+        moved.spawn_in_background();
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -262,9 +266,10 @@ impl Future for GuestTask {
             return Poll::Ready(());
         };
         YIELDED.set(false);
+        this.function.ticker.guest_is_polled();
         if guest.as_mut().poll(cx).is_ready() {
-            if !this.hogged {
-                this.hogs.store(false, Ordering::Relaxed);
+            if this.in_background && !this.hogged {
+                this.function.background.hogs.store(false, Ordering::Relaxed);
             }
             this.guest = None;
             return Poll::Ready(());

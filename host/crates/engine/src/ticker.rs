@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// Ticks without any guest before the thread goes to sleep: an idle host must not wake a core.
 const IDLE_TICKS_MAX: u32 = 100;
 
-/// Counts running guests and owns the ticking thread.
+/// Owns the ticking thread.
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
@@ -20,13 +20,17 @@ pub(crate) struct Ticker {
 
 #[derive(Default)]
 struct Shared {
-    running: AtomicUsize,
+    /// A guest was polled since the last tick. Read on every poll, written once a tick, so that the
+    /// cores do not fight over it.
+    polled: AtomicBool,
+    /// Guests that are polled where nobody can announce it.
+    held: AtomicUsize,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
 
-/// A guest that runs; dropped when it ends.
-pub(crate) struct Running(Arc<Shared>);
+/// Keeps the epoch advancing until it is dropped.
+pub(crate) struct Hold(Arc<Shared>);
 
 impl Ticker {
     pub(crate) fn start(engines: Vec<Engine>) -> std::io::Result<Self> {
@@ -38,26 +42,31 @@ impl Ticker {
         Ok(Self { shared, thread: handle.thread().clone() })
     }
 
-    /// Announces a guest.
-    pub(crate) fn guest(&self) -> Running {
-        self.shared.running.fetch_add(1, Ordering::SeqCst);
+    /// Announces that a guest is about to be polled.
+    pub(crate) fn guest_is_polled(&self) {
+        if !self.shared.polled.load(Ordering::SeqCst) {
+            self.shared.polled.store(true, Ordering::SeqCst);
+            self.wake();
+        }
+    }
+
+    /// Keeps the epoch advancing for a guest that is polled out of sight.
+    pub(crate) fn hold(&self) -> Hold {
+        self.shared.held.fetch_add(1, Ordering::SeqCst);
+        self.wake();
+        Hold(Arc::clone(&self.shared))
+    }
+
+    fn wake(&self) {
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Running(Arc::clone(&self.shared))
     }
 }
 
-impl Clone for Running {
-    fn clone(&self) -> Self {
-        self.0.running.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Running {
+impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -68,14 +77,17 @@ impl Drop for Ticker {
     }
 }
 
+impl Shared {
+    fn is_needed(&self) -> bool {
+        self.polled.load(Ordering::SeqCst) || self.held.load(Ordering::SeqCst) > 0
+    }
+}
+
 fn tick(shared: &Shared, engines: &[Engine]) {
     let mut idle_ticks = 0;
     while !shared.stop.load(Ordering::SeqCst) {
-        if shared.running.load(Ordering::SeqCst) > 0 {
-            idle_ticks = 0;
-        } else {
-            idle_ticks += 1;
-        }
+        idle_ticks = if shared.is_needed() { 0 } else { idle_ticks + 1 };
+        shared.polled.store(false, Ordering::SeqCst);
         if idle_ticks > IDLE_TICKS_MAX {
             sleep_until_needed(shared);
             idle_ticks = 0;
@@ -85,11 +97,11 @@ fn tick(shared: &Shared, engines: &[Engine]) {
     }
 }
 
-/// Sets `asleep` before it looks at `running` once more: a guest that begins in between either is
-/// seen here or sees `asleep` and unparks.
+/// Sets `asleep` before it looks once more: a guest that begins in between either is seen here or
+/// sees `asleep` and unparks.
 fn sleep_until_needed(shared: &Shared) {
     shared.asleep.store(true, Ordering::SeqCst);
-    while shared.running.load(Ordering::SeqCst) == 0 && !shared.stop.load(Ordering::SeqCst) {
+    while !shared.is_needed() && !shared.stop.load(Ordering::SeqCst) {
         thread::park();
     }
     shared.asleep.store(false, Ordering::SeqCst);

@@ -48,6 +48,27 @@ impl Raw {
         head.split(' ').nth(1)?.parse().ok()
     }
 
+    /// The body that follows `head`, however it is framed; nothing if it is cut off.
+    pub(crate) async fn body(&mut self, head: &str) -> Option<String> {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some(length) = length else { return self.until(b"0\r\n\r\n").await };
+        let length: usize = length.trim().parse().unwrap();
+        while self.received.len() < length {
+            if !self.read_more().await {
+                return None;
+            }
+        }
+        let taken: Vec<u8> = self.received.drain(..length).collect();
+        Some(String::from_utf8_lossy(&taken).into_owned())
+    }
+
+    /// The next answer, head and body.
+    pub(crate) async fn answer(&mut self) -> (String, String) {
+        let head = self.head().await;
+        let body = self.body(&head).await.expect("the answer is not cut off");
+        (head, body)
+    }
+
     /// Everything up to and with `end`; nothing if the connection ends before.
     pub(crate) async fn until(&mut self, end: &[u8]) -> Option<String> {
         loop {

@@ -5,7 +5,7 @@ mod event;
 mod http_p2;
 mod http_p3;
 
-pub(crate) use body::reply;
+pub(crate) use body::{in_one_piece, reply};
 pub(crate) use event::run as run_event;
 pub(crate) use http_p2::run as run_http_p2;
 pub(crate) use http_p3::run as run_http_p3;
