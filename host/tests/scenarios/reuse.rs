@@ -28,7 +28,11 @@ async fn a_sandbox_is_fresh_unless_it_is_to_be_reused_and_starts_from_its_snapsh
         .serve()
         .await;
     assert_eq!(served(&host, "/fresh", 4).await, [1; 4], "one call sees what another left");
-    assert_eq!(served(&host, "/kept", 7).await, [1, 2, 3, 1, 2, 3, 1], "reuse = 3 does not hold");
+    // A caller that is back before its sandbox was put away gets a fresh one.
+    let counts = served(&host, "/kept", 12).await;
+    let in_turn = |pair: &[u64]| pair[1] == 1 || pair[1] == pair[0] + 1;
+    assert!(counts.windows(2).all(in_turn), "a sandbox lost count: {counts:?}");
+    assert_eq!(counts.iter().max(), Some(&3), "reuse = 3 does not hold: {counts:?}");
 }
 
 #[tokio::test]
@@ -101,4 +105,29 @@ async fn an_init_that_never_ends_is_stopped() {
     for part in ["WFH-1006", "500ms", "function.f.component"] {
         assert!(ended.stderr.contains(part), "no {part:?} in {}", ended.stderr);
     }
+}
+
+#[tokio::test]
+async fn a_sandbox_that_waits_gives_its_slot_to_a_call() {
+    let host = Setup::new()
+        .toml("[engine]\ninstances_max = 1")
+        .function("one", "hello", "reuse = 100")
+        .function("other", "counter_init", "reuse = 100")
+        .serve()
+        .await;
+    for _ in 0..3 {
+        assert_eq!(host.get("/one").await.status, 200, "an idle sandbox blocks another function");
+        assert_eq!(host.get("/other").await.status, 200, "an idle sandbox blocks another function");
+    }
+}
+
+#[tokio::test]
+async fn without_room_for_the_pool_functions_are_served_on_demand_with_a_warning() {
+    let host = Setup::new().address_space_kib(6 << 20).function("hello", "hello", "").serve().await;
+    for _ in 0..20 {
+        assert_eq!(host.get("/hello").await.status, 200, "no fallback without a pool");
+    }
+    let stderr = host.stderr();
+    assert!(stderr.contains("allocated on demand"), "nobody is told: {stderr}");
+    assert!(stderr.contains("engine.instances_max"), "the remedy is missing: {stderr}");
 }

@@ -10,6 +10,8 @@ const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 8;
 /// Room for host frames above the guest's own stack.
 const HOST_STACK_BYTES: usize = 512 << 10;
+/// The guard behind a memory that is allocated on demand.
+const ON_DEMAND_GUARD_BYTES: u64 = 64 << 10;
 /// Snapshots up to this size are mapped copy-on-write instead of copied.
 const DENSE_IMAGE_BYTES_MAX: u64 = 256 << 20;
 
@@ -61,6 +63,12 @@ fn settings(
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
     if pooled {
         settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)?));
+    } else {
+        // Address space is what was missing: take only what the functions may use.
+        settings
+            .memory_reservation(config.memory_bytes_max)
+            .memory_reservation_for_growth(0)
+            .memory_guard_size(ON_DEMAND_GUARD_BYTES);
     }
     Ok(settings)
 }

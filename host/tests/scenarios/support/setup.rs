@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     env: HashMap<String, String>,
     alone: bool,
     cold: bool,
+    address_space_kib: Option<u64>,
     data: PathBuf,
     turn: Option<Arc<Turn>>,
 }
@@ -62,6 +63,7 @@ impl Setup {
             env: HashMap::new(),
             alone: false,
             cold: false,
+            address_space_kib: None,
             turn: None,
         }
     }
@@ -83,6 +85,12 @@ impl Setup {
     pub(crate) fn route(self, route: &str, function: &str, rest: &str) -> Self {
         let target = format!("target = \"function:{function}\"");
         self.toml(&format!("[[trigger.http]]\nroute = \"{route}\"\n{target}\n{rest}"))
+    }
+
+    /// Bounds the host's address space, as `ulimit -v` does.
+    pub(crate) fn address_space_kib(mut self, kib: u64) -> Self {
+        self.address_space_kib = Some(kib);
+        self
     }
 
     /// More of the manifest.
@@ -184,7 +192,15 @@ impl Setup {
         if self.serves.ends_with("wfh.toml") {
             fs::write(&self.serves, &self.manifest).unwrap();
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wfh"));
+        let mut command = match self.address_space_kib {
+            None => Command::new(env!("CARGO_BIN_EXE_wfh")),
+            Some(kib) => {
+                let mut shell = Command::new("sh");
+                let limited = "ulimit -v \"$1\" && shift && exec \"$@\"";
+                shell.args(["-c", limited, "sh", &kib.to_string(), env!("CARGO_BIN_EXE_wfh")]);
+                shell
+            }
+        };
         command.arg(verb).arg(&self.serves).current_dir(self.directory.path());
         if verb == "serve" {
             command.args(["--data-dir", self.data.to_str().unwrap()]);
