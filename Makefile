@@ -32,7 +32,7 @@ fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
 	@scripts/fuzz-brief
 
 guests: ## Compile the guest examples to components
-	cd guest-examples && cargo build --release --locked
+	@scripts/guests
 
 bench: ## Measure wfh against its peers and print a table
 	@scripts/bench
