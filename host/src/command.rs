@@ -1,6 +1,6 @@
 //! The commands that end by themselves.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -19,7 +19,8 @@ use crate::settings;
 pub(crate) fn check(options: &cli::Check) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     for warning in &file.warnings {
-        eprintln!("warning: {warning}");
+        // Nobody is left to tell when standard error is gone.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
     settings::admin(&file, None)?;
     if let Some(tls) = settings::http(&file, None).tls {
@@ -29,27 +30,36 @@ pub(crate) fn check(options: &cli::Check) -> Result<(), Error> {
     let engine = Engine::new(config)?;
     let functions = load_all(&engine, &file)?.len();
     let triggers = file.manifest.triggers.http.len();
-    println!("{}: ok, functions: {functions}, triggers: {triggers}", options.path.display());
-    Ok(())
+    let path = options.path.display();
+    print(format!("{path}: ok, functions: {functions}, triggers: {triggers}\n").as_bytes())
 }
 
 /// `wfh schema`
 pub(crate) fn schema() -> Result<(), Error> {
-    let schema = serde_json::to_string_pretty(&Manifest::json_schema());
-    println!("{}", schema.map_err(std::io::Error::other)?);
-    Ok(())
+    let mut schema =
+        serde_json::to_vec_pretty(&Manifest::json_schema()).map_err(std::io::Error::other)?;
+    schema.push(b'\n');
+    print(&schema)
 }
 
 /// `wfh completions SHELL`
 pub(crate) fn completions(shell: Shell) -> Result<(), Error> {
-    clap_complete::generate(shell, &mut Cli::command(), "wfh", &mut std::io::stdout());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wfh", &mut script);
+    print(&script)
 }
 
 /// `wfh man`
 pub(crate) fn man() -> Result<(), Error> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    std::io::stdout().write_all(&page)?;
-    Ok(())
+    print(&page)
+}
+
+/// Results go to standard output. A reader that has seen enough is no error.
+fn print(bytes: &[u8]) -> Result<(), Error> {
+    match std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

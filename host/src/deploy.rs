@@ -1,7 +1,8 @@
 //! A manifest made to run: functions loaded, stacks built, routes set; and replaced while serving.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -159,7 +160,7 @@ fn load(
     let path: PathBuf = file.resolve(&function.component);
     let key = format!("function.{name}.component");
     let config = settings::function(file, name, function).map_err(|error| error.to_string())?;
-    let wasm = std::fs::read(&path).map_err(|error| {
+    let wasm = read_file(&path).map_err(|error| {
         let code = wfh_event::ErrorCode::FileUnreadable;
         format!("{code}: {}", file.error_at(&key, &format!("{}: {error}", path.display())))
     })?;
@@ -167,6 +168,14 @@ fn load(
         let message = format!("{}: {error}", path.display());
         format!("{}: {}", error.code(), file.error_at(&key, &message))
     })
+}
+
+/// A file's content. A pipe or a device might never end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    std::fs::read(path)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -3,6 +3,7 @@
 //! Layer L3. The only crate that knows everything, and the only place that reads configuration
 //! files, the environment and signals.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,6 +11,7 @@ use clap::Parser;
 mod cli;
 mod command;
 mod deploy;
+mod descriptors;
 mod environment;
 mod error;
 mod log;
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
             // Logs that were held back explain the error; they come first.
             log::release();
             log::flush();
-            eprintln!("{error}");
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::FAILURE
         }
     }

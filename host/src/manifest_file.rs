@@ -1,11 +1,15 @@
 //! Reads a manifest, or makes one for a bare component.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wfh_manifest::{Diagnostic, Manifest, Parsed, render};
 
 use crate::environment;
 use crate::error::Error;
+
+/// Nobody reads more at once.
+const ERRORS_SHOWN_MAX: usize = 200;
 
 /// A manifest and where it came from.
 pub(crate) struct ManifestFile {
@@ -25,7 +29,8 @@ impl ManifestFile {
         if path.extension().is_some_and(|extension| extension == "wasm") {
             return Self::bare(path);
         }
-        let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::file(path, hinted(source)))?;
         let parsed = Manifest::parse(&text, &environment::variable)
             .map_err(|errors| Error::Manifest(rendered(&errors, path, &text)))?;
         let directory = match path.parent() {
@@ -70,7 +75,25 @@ impl ManifestFile {
     }
 }
 
+/// What somebody most likely wanted who gave another path.
+fn hinted(error: io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "no such file; give a manifest or a component (.wasm)",
+        io::ErrorKind::IsADirectory => {
+            "a directory; give a manifest (wfh.toml) or a component (.wasm)"
+        }
+        io::ErrorKind::InvalidData => "not text; a manifest is TOML, and a component ends in .wasm",
+        _ => return error,
+    };
+    io::Error::new(error.kind(), hint)
+}
+
 fn rendered(diagnostics: &[Diagnostic], path: &Path, text: &str) -> Vec<String> {
     let name = path.display().to_string();
-    diagnostics.iter().map(|diagnostic| render(diagnostic, &name, text)).collect()
+    let shown = diagnostics.iter().take(ERRORS_SHOWN_MAX);
+    let mut lines: Vec<String> = shown.map(|error| render(error, &name, text)).collect();
+    if let Some(more) = diagnostics.len().checked_sub(ERRORS_SHOWN_MAX + 1) {
+        lines.push(format!("{name}: and {} more", more + 1));
+    }
+    lines
 }

@@ -1,6 +1,6 @@
 //! `wfh serve`: binds, loads, says so, serves, drains.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 use crate::runtime::Workers;
 use crate::watch::Watcher;
-use crate::{log, settings};
+use crate::{descriptors, log, settings};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ pub(crate) fn serve(options: &cli::Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
     install_tls_provider();
+    descriptors::raise_limit();
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
     let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -155,17 +156,20 @@ fn announce(
     admin: SocketAddr,
     file: &ManifestFile,
 ) -> Result<(), Error> {
+    let mut said = String::new();
     match http {
         Some(http) => {
             let scheme = if http.is_tls() { "https" } else { "http" };
-            eprintln!("Serving HTTP on {scheme}://{}/", http.local_addr()?);
+            said += &format!("Serving HTTP on {scheme}://{}/\n", http.local_addr()?);
         }
-        None => eprintln!("Serving 0 triggers"),
+        None => said += "Serving 0 triggers\n",
     }
-    eprintln!("Admin on http://{admin}");
+    said += &format!("Admin on http://{admin}\n");
     for warning in &file.warnings {
-        eprintln!("warning: {warning}");
+        said += &format!("warning: {warning}\n");
     }
+    // A host whose standard error is closed serves all the same.
+    let _ = std::io::stderr().write_all(said.as_bytes());
     log::release();
     Ok(())
 }

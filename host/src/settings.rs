@@ -13,9 +13,9 @@ use wfh_invoke::FunctionPolicy;
 use wfh_manifest::{Function, Manifest, SecretSource, Switch};
 use wfh_trigger_http::{HttpConfig, TlsFiles};
 
-use crate::environment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
+use crate::{descriptors, environment};
 
 /// `[engine]` and `[outgoing]`. `ports_denied` is filled once the admin port is known.
 pub(crate) fn engine(
@@ -91,7 +91,7 @@ pub(crate) fn http(file: &ManifestFile, listen: Option<SocketAddr>) -> HttpConfi
         header_read_timeout: http.header_read_timeout,
         idle_timeout: http.idle_timeout,
         handshake_timeout: http.handshake_timeout,
-        connections_max: http.connections_max as usize,
+        connections_max: descriptors::connections_max(http.connections_max as usize),
         requests_per_connection_max: u64::from(http.requests_per_connection_max),
         h2_streams_max: http.h2_streams_max,
         h2_resets_max: http.h2_resets_max as usize,

@@ -142,7 +142,7 @@ impl Function {
         let mut cancel = CancelOnDrop::new(Arc::clone(&running));
         let (shared, deadline) = (Arc::clone(&self.shared), call.deadline);
         let guest = run_guest(Arc::clone(&shared), call, input, Arc::clone(&running));
-        GuestTask::run(Box::pin(guest), Arc::clone(&running), shared, deadline).await;
+        GuestTask::spawn(Box::pin(guest), Arc::clone(&running), shared, deadline);
         let answer = answer.await.unwrap_or_else(|_| Err(lost()));
         cancel.disarm();
         // A guest that has ended has written all of its answer: it goes out in one piece.

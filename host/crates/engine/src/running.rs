@@ -174,17 +174,16 @@ pub(crate) struct GuestTask {
 }
 
 impl GuestTask {
-    /// Runs `guest`: at first inside the caller's task, which is where most guests end; what is
-    /// left of it in a task of its own. If the function's last call hogged its core, it begins in
-    /// the background.
-    pub(crate) async fn run(
+    /// Runs `guest` on the current runtime, or in the background at once if the function's last
+    /// call hogged its core.
+    pub(crate) fn spawn(
         guest: Guest,
         call: Arc<Call>,
         function: Arc<Shared>,
         deadline: Option<Instant>,
     ) {
         let in_background = function.background.hogs.load(Ordering::Relaxed);
-        let mut task = Self {
+        let task = Self {
             guest: Some(guest),
             call,
             function,
@@ -196,10 +195,7 @@ impl GuestTask {
         };
         if in_background {
             task.spawn_in_background();
-            return;
-        }
-        let ended = poll_fn(|cx| Poll::Ready(Pin::new(&mut task).poll(cx).is_ready())).await;
-        if !ended {
+        } else {
             tokio::spawn(task);
         }
     }

@@ -107,14 +107,21 @@ async fn accept_loop(
 ) {
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
     let mut workers = workers.iter().cycle();
+    let mut failing = false;
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
         let (stream, peer) = match accept(listener).await {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
+                // Once for a row of failures: they come by the thousand when descriptors run out.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "connections cannot be accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

@@ -82,6 +82,7 @@ where
         peer: Peer::new(peer, is_tls, &config.trusted_proxies),
         watch: watch.clone(),
         requests_max: config.requests_per_connection_max,
+        headers_max: config.headers_max,
         retire: retire.clone(),
     });
     let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };

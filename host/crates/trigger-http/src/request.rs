@@ -8,7 +8,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use ipnet::IpNet;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -42,6 +42,9 @@ impl Peer {
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     let headers = request.headers();
     let version = request.version();
+    if request.method() == Method::CONNECT {
+        return Err("CONNECT is never served");
+    }
     if headers.get_all(HOST).iter().nth(1).is_some() {
         return Err("more than one host header");
     }

@@ -26,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) peer: Peer,
     pub(crate) watch: Watch,
     pub(crate) requests_max: u64,
+    pub(crate) headers_max: usize,
     /// Tells the connection that this was its last request.
     pub(crate) retire: CancellationToken,
 }
@@ -53,6 +54,10 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Outcome, Response<Body>> {
         check(&request).map_err(|reason| bad_request(reason, id))?;
+        // hyper counts them for HTTP/1 only.
+        if request.headers().len() > self.headers_max {
+            return Err(problem(431, ErrorCode::BadRequest, Some("too many headers"), id));
+        }
         let (mut head, body) = request.into_parts();
         let routes = self.routes.load();
         let route = {

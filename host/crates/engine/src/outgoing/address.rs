@@ -43,6 +43,12 @@ fn canonical(ip: IpAddr) -> IpAddr {
             let [c, d] = low.to_be_bytes();
             IpAddr::V4(Ipv4Addr::new(a, b, c, d))
         }
+        // 6to4, 2002:a.b.c.d::.
+        [0x2002, high, low, ..] => {
+            let [a, b] = high.to_be_bytes();
+            let [c, d] = low.to_be_bytes();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
         _ => ip,
     }
 }
@@ -81,8 +87,9 @@ fn reach_v6(ip: Ipv6Addr) -> Reach {
         return Reach::LinkLocal;
     }
     let global_unicast = ip.segments().first().is_some_and(|first| first & 0xe000 == 0x2000);
-    let documentation = ip.segments().starts_with(&[0x2001, 0xdb8]);
-    if global_unicast && !documentation { Reach::Public } else { Reach::Private }
+    // Documentation, and Teredo, which wraps an IPv4 address in disguise.
+    let special = matches!(ip.segments(), [0x2001, 0xdb8 | 0, ..]);
+    if global_unicast && !special { Reach::Public } else { Reach::Private }
 }
 
 /// How far the grants that cover a destination let it reach.
@@ -168,6 +175,9 @@ mod tests {
             ("fe80::1", Reach::LinkLocal),
             ("fd00:ec2::254", Reach::LinkLocal),
             ("fd12::1", Reach::Private),
+            ("2002:7f00:1::", Reach::Private),
+            ("2002:a9fe:a9fe::1", Reach::LinkLocal),
+            ("2001:0:7f00:1::", Reach::Private),
             ("2606:4700::1111", Reach::Public),
         ] {
             assert_eq!(reach(text.parse().unwrap()), expected, "{text}");

@@ -80,6 +80,7 @@ fn requests_that_could_be_read_two_ways_are_refused() {
     assert!(check(&Request::get("/").body(()).unwrap()).is_err());
     let both = base().header("content-length", "5").header("transfer-encoding", "chunked");
     assert!(check(&both.body(()).unwrap()).is_err());
+    assert!(check(&Request::connect("/x").header("host", "h").body(()).unwrap()).is_err());
     assert!(check(&Request::get("/").header("host", "a b").body(()).unwrap()).is_err());
 }
 
