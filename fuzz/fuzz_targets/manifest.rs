@@ -17,10 +17,7 @@ fuzz_target!(|text: &str| {
         }
     };
     for diagnostic in &said {
-        assert!(
-            diagnostic.span.end <= text.len(),
-            "{diagnostic:?} is outside the text"
-        );
+        assert!(diagnostic.span.end <= text.len(), "{diagnostic:?} is outside the text");
         let _ = render(diagnostic, "wfh.toml", text);
     }
 });

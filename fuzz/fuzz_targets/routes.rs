@@ -6,14 +6,8 @@ use wfh_manifest::{Lookup, Route, RouteTable};
 
 fn route(line: &str) -> Option<Route> {
     let (methods, pattern) = line.split_once(' ').unwrap_or(("", line));
-    let methods = methods
-        .split(',')
-        .filter_map(|method| method.parse().ok())
-        .collect();
-    Some(Route {
-        pattern: pattern.parse().ok()?,
-        methods,
-    })
+    let methods = methods.split(',').filter_map(|method| method.parse().ok()).collect();
+    Some(Route { pattern: pattern.parse().ok()?, methods })
 }
 
 fuzz_target!(|text: &str| {

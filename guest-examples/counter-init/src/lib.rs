@@ -49,12 +49,7 @@ impl HttpGuest for CounterInit {
             "init": INIT_RAN.load(Ordering::Relaxed),
             "served": served,
         });
-        support::respond(
-            response_out,
-            200,
-            "application/json",
-            report.to_string().as_bytes(),
-        );
+        support::respond(response_out, 200, "application/json", report.to_string().as_bytes());
     }
 }
 

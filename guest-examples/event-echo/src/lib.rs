@@ -25,10 +25,9 @@ impl Guest for EventEcho {
     fn handle(delivery: Delivery, context: &Context) -> Result<Reply, Failure> {
         match delivery.event.type_.as_str() {
             "reject" => Err(Failure::Reject("no".into())),
-            "retry" => Err(Failure::RetryLater(Retry {
-                reason: "later".into(),
-                after_ms: Some(1500),
-            })),
+            "retry" => {
+                Err(Failure::RetryLater(Retry { reason: "later".into(), after_ms: Some(1500) }))
+            }
             "panic" => panic!("asked to panic"),
             "attributes" => Ok(described(&delivery, context)),
             _ => Ok(echoed(delivery.event)),
@@ -56,24 +55,13 @@ fn described(delivery: &Delivery, context: &Context) -> Reply {
         "attempts-max": context.attempts_max(),
         "remaining-ms": context.remaining_ms(),
     });
-    reply(
-        Some("application/json".into()),
-        Some(description.to_string().into_bytes()),
-    )
+    reply(Some("application/json".into()), Some(description.to_string().into_bytes()))
 }
 
 fn reply(datacontenttype: Option<String>, data: Option<Vec<u8>>) -> Reply {
-    Reply {
-        datacontenttype,
-        data,
-        attributes: Vec::new(),
-        emit: Vec::new(),
-    }
+    Reply { datacontenttype, data, attributes: Vec::new(), emit: Vec::new() }
 }
 
 fn object(pairs: &[(String, String)]) -> Map<String, Value> {
-    pairs
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone().into()))
-        .collect()
+    pairs.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect()
 }

@@ -71,12 +71,7 @@ impl Fetch {
         let Ok(stream) = body.stream() else {
             return Self::Failed("no body stream".into());
         };
-        Self::Reading(Body {
-            status: response.status(),
-            bytes: 0,
-            stream,
-            _body: body,
-        })
+        Self::Reading(Body { status: response.status(), bytes: 0, stream, _body: body })
     }
 
     fn failed(code: &ErrorCode) -> Self {
@@ -91,10 +86,9 @@ impl Body {
                 self.bytes += chunk.len() as u64;
                 None
             }
-            Err(StreamError::Closed) => Some(Fetch::Done {
-                status: self.status,
-                bytes: self.bytes,
-            }),
+            Err(StreamError::Closed) => {
+                Some(Fetch::Done { status: self.status, bytes: self.bytes })
+            }
             Err(StreamError::LastOperationFailed(error)) => {
                 Some(Fetch::Failed(error.to_debug_string()))
             }

@@ -26,12 +26,7 @@ impl Guest for FetchFanout {
         run(&mut fetches);
 
         let report: Value = fetches.iter().map(Fetch::report).collect();
-        support::respond(
-            response_out,
-            200,
-            "application/json",
-            report.to_string().as_bytes(),
-        );
+        support::respond(response_out, 200, "application/json", report.to_string().as_bytes());
     }
 }
 
@@ -41,10 +36,7 @@ fn urls(request: &IncomingRequest) -> Vec<String> {
         return urls;
     }
     let headers = request.headers().get("x-url");
-    headers
-        .into_iter()
-        .filter_map(|value| String::from_utf8(value).ok())
-        .collect()
+    headers.into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
 }
 
 /// Advances whichever fetch is ready until all are done.

@@ -38,12 +38,7 @@ impl Guest for Inspect {
                 report[name] = probe(&argument);
             }
         }
-        support::respond(
-            response_out,
-            200,
-            "application/json",
-            report.to_string().as_bytes(),
-        );
+        support::respond(response_out, 200, "application/json", report.to_string().as_bytes());
     }
 }
 
@@ -66,20 +61,12 @@ fn headers(request: &IncomingRequest) -> Vec<(String, String)> {
     let entries = request.headers().entries();
     entries
         .into_iter()
-        .map(|(name, value)| {
-            (
-                name.to_lowercase(),
-                String::from_utf8_lossy(&value).into_owned(),
-            )
-        })
+        .map(|(name, value)| (name.to_lowercase(), String::from_utf8_lossy(&value).into_owned()))
         .collect()
 }
 
 fn preopens() -> Vec<String> {
-    preopens::get_directories()
-        .into_iter()
-        .map(|(_, name)| name)
-        .collect()
+    preopens::get_directories().into_iter().map(|(_, name)| name).collect()
 }
 
 fn config_values() -> Value {
@@ -90,9 +77,5 @@ fn config_values() -> Value {
 }
 
 fn object(pairs: Vec<(String, String)>) -> Value {
-    pairs
-        .into_iter()
-        .map(|(key, value)| (key, Value::String(value)))
-        .collect::<Map<_, _>>()
-        .into()
+    pairs.into_iter().map(|(key, value)| (key, Value::String(value))).collect::<Map<_, _>>().into()
 }

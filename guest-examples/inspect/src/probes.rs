@@ -11,13 +11,8 @@ use wasip2::random::random::get_random_bytes;
 /// A probe takes the value of its query parameter.
 type Probe = fn(&str) -> Value;
 
-pub const ALL: [(&str, Probe); 5] = [
-    ("read", read),
-    ("write", write),
-    ("connect", connect),
-    ("random", random),
-    ("now", now),
-];
+pub const ALL: [(&str, Probe); 5] =
+    [("read", read), ("write", write), ("connect", connect), ("random", random), ("now", now)];
 
 fn read(path: &str) -> Value {
     match fs::read(path) {
@@ -41,11 +36,7 @@ fn connect(address: &str) -> Value {
 }
 
 fn random(_: &str) -> Value {
-    get_random_bytes(16)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>()
-        .into()
+    get_random_bytes(16).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 fn now(_: &str) -> Value {

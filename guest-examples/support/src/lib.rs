@@ -40,9 +40,7 @@ pub fn start(
     content_type: &str,
 ) -> (OutgoingBody, OutputStream) {
     let headers = Fields::new();
-    headers
-        .append("content-type", content_type.as_bytes())
-        .unwrap();
+    headers.append("content-type", content_type.as_bytes()).unwrap();
     let response = OutgoingResponse::new(headers);
     response.set_status_code(status).unwrap();
     let body = response.body().unwrap();
@@ -66,9 +64,7 @@ pub fn send(stream: &mut OutputStream, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When the caller broke off.
 pub fn request_body(request: &IncomingRequest) -> io::Result<Vec<u8>> {
-    let body = request
-        .consume()
-        .map_err(|()| io::Error::other("the body was taken before"))?;
+    let body = request.consume().map_err(|()| io::Error::other("the body was taken before"))?;
     read_all(&body)
 }
 
@@ -77,9 +73,7 @@ pub fn request_body(request: &IncomingRequest) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When the sender broke off.
 pub fn read_all(body: &IncomingBody) -> io::Result<Vec<u8>> {
-    let mut stream = body
-        .stream()
-        .map_err(|()| io::Error::other("the stream was taken before"))?;
+    let mut stream = body.stream().map_err(|()| io::Error::other("the stream was taken before"))?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -29,12 +29,8 @@ pub fn wait(future: &FutureIncomingResponse) -> Result<IncomingResponse, ErrorCo
     future.subscribe().block();
     match future.get() {
         Some(Ok(result)) => result,
-        Some(Err(())) => Err(ErrorCode::InternalError(Some(
-            "the answer was taken before".into(),
-        ))),
-        None => Err(ErrorCode::InternalError(Some(
-            "ready, yet not there".into(),
-        ))),
+        Some(Err(())) => Err(ErrorCode::InternalError(Some("the answer was taken before".into()))),
+        None => Err(ErrorCode::InternalError(Some("ready, yet not there".into()))),
     }
 }
 

@@ -65,11 +65,7 @@ fn sky(across: f32, down: f32) -> Color {
     let dusk = mix([0.16, 0.30, 0.58], [0.98, 0.70, 0.45], down / 0.5);
     let aspect = WIDTH as f32 / HEIGHT as f32;
     let distance = ((across - 0.72) * aspect).hypot(down - 0.2);
-    if distance < 0.06 {
-        [1.0, 0.95, 0.78]
-    } else {
-        mix(dusk, [1.0, 0.86, 0.6], 0.05 / distance)
-    }
+    if distance < 0.06 { [1.0, 0.95, 0.78] } else { mix(dusk, [1.0, 0.86, 0.6], 0.05 / distance) }
 }
 
 /// A little noise, the same in every run, so that the file is not smoother than a photograph.

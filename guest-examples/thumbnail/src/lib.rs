@@ -35,11 +35,7 @@ impl Guest for Thumbnail {
         match thumbnail(&picture, side) {
             Ok(jpeg) => support::respond(response_out, 200, "image/jpeg", &jpeg),
             Err(error) => {
-                support::text(
-                    response_out,
-                    422,
-                    &format!("not a picture to work with: {error}\n"),
-                );
+                support::text(response_out, 422, &format!("not a picture to work with: {error}\n"));
             }
         }
     }
@@ -50,9 +46,7 @@ fn side(request: &IncomingRequest) -> Option<u32> {
         Some(size) => size.parse().ok()?,
         None => SIZE_DEFAULT,
     };
-    (1..=SIZE_MAX)
-        .contains(&size)
-        .then(|| u32::try_from(size).ok())?
+    (1..=SIZE_MAX).contains(&size).then(|| u32::try_from(size).ok())?
 }
 
 fn thumbnail(jpeg: &[u8], side: u32) -> ImageResult<Vec<u8>> {

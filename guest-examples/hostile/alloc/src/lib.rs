@@ -18,10 +18,6 @@ impl Guest for Alloc {
             // Ones, not zeroes: fresh memory is zero already and would not be touched.
             blocks.push(std::hint::black_box(vec![1_u8; BLOCK_BYTES]));
         }
-        support::text(
-            response_out,
-            200,
-            &format!("allocated {} MiB\n", blocks.len()),
-        );
+        support::text(response_out, 200, &format!("allocated {} MiB\n", blocks.len()));
     }
 }

@@ -44,8 +44,6 @@ fn hog_files(path: &str, max: usize) -> String {
 }
 
 fn hog_pollables(max: usize) -> String {
-    let pollables: Vec<_> = iter::repeat_with(|| subscribe_duration(0))
-        .take(max)
-        .collect();
+    let pollables: Vec<_> = iter::repeat_with(|| subscribe_duration(0)).take(max).collect();
     format!("{} pollables, never denied\n", pollables.len())
 }

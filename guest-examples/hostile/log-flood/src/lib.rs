@@ -20,11 +20,7 @@ impl Guest for LogFlood {
         // A host may close either stream on a guest that writes too much; that is no failure here.
         let _ = flood(io::stdout().lock(), lines);
         let _ = flood(io::stderr().lock(), lines);
-        support::text(
-            response_out,
-            200,
-            &format!("wrote {lines} lines to stdout and to stderr\n"),
-        );
+        support::text(response_out, 200, &format!("wrote {lines} lines to stdout and to stderr\n"));
     }
 }
 
