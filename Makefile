@@ -23,7 +23,7 @@ lint: ## Clippy over host and guests, and cargo deny where it is installed
 	@scripts/lint
 
 tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
-	cargo test -p wfh --test tidy -- --nocapture
+	cargo test --workspace --test tidy -- --nocapture
 
 doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc
