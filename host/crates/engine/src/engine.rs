@@ -1,7 +1,7 @@
 //! The engine: compiles, caches, links and loads.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
@@ -10,7 +10,7 @@ use wfh_invoke::WeakDispatcher;
 
 use crate::cache::Cache;
 use crate::capability;
-use crate::function::{IDLE_MAX, Loaded, Shared};
+use crate::function::{IDLE_MAX, Idle, Loaded, Shared};
 use crate::inspect::{Shape, inspect};
 use crate::instance::Pre;
 use crate::outgoing::Environment;
@@ -99,7 +99,7 @@ impl Engine {
             client: OnceLock::new(),
             background: self.background(),
             ticker: Arc::clone(&self.ticker),
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::default(),
             instantiations: AtomicU64::new(0),
             loaded: Arc::clone(&self.loaded),
             config,

@@ -1,6 +1,6 @@
 //! One loaded function: takes invocations, makes or reuses sandboxes, runs them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,7 @@ pub(crate) struct Shared {
     pub(crate) client: OnceLock<Client>,
     pub(crate) background: Background,
     pub(crate) ticker: Arc<Ticker>,
-    /// Sandboxes that wait for their next call, the most recently used last.
-    pub(crate) idle: Mutex<Vec<Instance>>,
+    pub(crate) idle: Idle,
     pub(crate) instantiations: AtomicU64,
     pub(crate) loaded: Arc<Loaded>,
 }
@@ -68,19 +67,14 @@ impl Loaded {
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.iter().filter_map(Weak::upgrade).collect()
         };
-        all.iter().for_each(|function| function.drop_idle(idle_max));
+        all.iter().for_each(|function| function.idle.drop_older(idle_max));
     }
 }
 
 impl Shared {
-    fn lock_idle(&self) -> MutexGuard<'_, Vec<Instance>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn instance(self: &Arc<Self>, call: Arc<CallInfo>) -> Result<Instance, Failure> {
         if self.config.reuse > 1 {
-            let idle = self.lock_idle().pop();
-            if let Some(mut instance) = idle {
+            if let Some(mut instance) = self.idle.pop() {
                 instance.begin(call);
                 return Ok(instance);
             }
@@ -105,18 +99,58 @@ impl Shared {
             return;
         }
         instance.idle_since = Instant::now();
-        self.lock_idle().push(instance);
+        self.idle.push(instance);
+    }
+}
+
+/// Stacks of sandboxes that wait for their next call, one for each of a few threads: a sandbox that
+/// goes on where it last ran finds its memory in that core's cache.
+#[derive(Default)]
+pub(crate) struct Idle([Mutex<Vec<Instance>>; IDLE_STACKS]);
+
+const IDLE_STACKS: usize = 16;
+
+thread_local! {
+    /// Which stack is this thread's.
+    static STACK: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % IDLE_STACKS
+    };
+}
+
+impl Idle {
+    /// The stacks, this thread's first.
+    fn stacks(&self) -> impl Iterator<Item = &Mutex<Vec<Instance>>> {
+        let own = STACK.with(|stack| *stack);
+        self.0.iter().cycle().skip(own).take(IDLE_STACKS)
+    }
+
+    /// The sandbox used last by this thread, or else by another.
+    fn pop(&self) -> Option<Instance> {
+        self.stacks().find_map(|stack| lock(stack).pop())
+    }
+
+    fn push(&self, instance: Instance) {
+        if let Some(stack) = self.stacks().next() {
+            lock(stack).push(instance);
+        }
     }
 
     /// Drops the sandboxes that nobody came for in that time.
-    fn drop_idle(&self, idle_max: Duration) {
+    fn drop_older(&self, idle_max: Duration) {
         let now = Instant::now();
-        let mut idle = self.lock_idle();
-        let fresh = idle.partition_point(|kept| now - kept.idle_since >= idle_max);
-        let expired: Vec<Instance> = idle.drain(..fresh).collect();
-        drop(idle);
-        drop(expired);
+        for stack in &self.0 {
+            let mut idle = lock(stack);
+            let fresh = idle.partition_point(|kept| now - kept.idle_since >= idle_max);
+            let expired: Vec<Instance> = idle.drain(..fresh).collect();
+            drop(idle);
+            drop(expired);
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Function {

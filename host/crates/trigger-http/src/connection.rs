@@ -31,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) drain: CancellationToken,
 }
 
+/// hyper reads bodies through the buffer of heads; a small one makes large bodies slow. The bound of
+/// heads is checked where a request begins.
+const READ_BYTES_MAX: usize = 400 << 10;
+
 /// hyper with our bounds.
 pub(crate) fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -39,7 +43,7 @@ pub(crate) fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_headers(config.headers_max)
-        .max_buf_size(config.header_bytes_max);
+        .max_buf_size(config.header_bytes_max.max(READ_BYTES_MAX));
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -83,6 +87,7 @@ where
         watch: watch.clone(),
         requests_max: config.requests_per_connection_max,
         headers_max: config.headers_max,
+        header_bytes_max: config.header_bytes_max,
         retire: retire.clone(),
     });
     let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };

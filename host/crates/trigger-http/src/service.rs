@@ -27,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) watch: Watch,
     pub(crate) requests_max: u64,
     pub(crate) headers_max: usize,
+    pub(crate) header_bytes_max: usize,
     /// Tells the connection that this was its last request.
     pub(crate) retire: CancellationToken,
 }
@@ -54,9 +55,11 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Outcome, Response<Body>> {
         check(&request).map_err(|reason| bad_request(reason, id))?;
-        // hyper counts them for HTTP/1 only.
-        if request.headers().len() > self.headers_max {
-            return Err(problem(431, ErrorCode::BadRequest, Some("too many headers"), id));
+        // hyper counts headers for HTTP/1 only, and bytes by its read buffer.
+        if request.headers().len() > self.headers_max
+            || head_bytes(&request) > self.header_bytes_max
+        {
+            return Err(problem(431, ErrorCode::BadRequest, Some("the head is too large"), id));
         }
         let (mut head, body) = request.into_parts();
         let routes = self.routes.load();
@@ -93,6 +96,13 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
     outcome.unwrap_or_else(|| {
         Outcome::Failed(Failure::new(FailureClass::Internal, "a call without an outcome"))
     })
+}
+
+/// What the head takes on an HTTP/1 wire, give or take its framing.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    target + headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
 }
 
 fn incoming(body: Incoming) -> Body {
