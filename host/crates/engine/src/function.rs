@@ -73,11 +73,11 @@ impl Loaded {
 
 impl Shared {
     async fn instance(self: &Arc<Self>, call: Arc<CallInfo>) -> Result<Instance, Failure> {
-        if self.config.reuse > 1 {
-            if let Some(mut instance) = self.idle.pop() {
-                instance.begin(call);
-                return Ok(instance);
-            }
+        if self.config.reuse > 1
+            && let Some(mut instance) = self.idle.pop()
+        {
+            instance.begin(call);
+            return Ok(instance);
         }
         self.instantiations.fetch_add(1, Ordering::Relaxed);
         match Instance::new(self, Arc::clone(&call)).await {

@@ -18,12 +18,26 @@ pub struct Diagnostic {
     pub suggestion: Option<String>,
 }
 
+/// What was written may be long and may hold newlines; a message is a line that people read.
+fn one_line(message: String) -> String {
+    const CHARS_MAX: usize = 400;
+    if message.len() <= CHARS_MAX && !message.contains(char::is_control) {
+        return message;
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    let mut line: String = message.chars().take(CHARS_MAX).map(escape).collect();
+    if message.chars().nth(CHARS_MAX).is_some() {
+        line.push_str("...");
+    }
+    line
+}
+
 impl Diagnostic {
     pub(crate) fn new(span: Range<usize>, key: &str, message: impl Into<String>) -> Self {
         Self {
             span,
             key: key.to_owned(),
-            message: message.into(),
+            message: one_line(message.into()),
             expected: None,
             suggestion: None,
         }
