@@ -77,7 +77,6 @@ impl HandlerState for Function {
 
     async fn instantiate(&self) -> wasmtime::Result<HandlerInstance<Sandbox, Expiration, Worker>> {
         let shared = &self.0;
-        shared.instantiations.fetch_add(1, Ordering::Relaxed);
         let instance = Instance::new(shared, Arc::new(CallInfo::none())).await;
         let instance = instance.map_err(|failure| wasmtime::format_err!("{failure}"))?;
         let Exports::HttpP3(proxy) = instance.exports else {

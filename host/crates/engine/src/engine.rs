@@ -1,6 +1,6 @@
 //! The engine: compiles, caches, links and loads.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::{Builder, Runtime};
@@ -100,7 +100,6 @@ impl Engine {
             background: self.background(),
             ticker: Arc::clone(&self.ticker),
             idle: Idle::default(),
-            instantiations: AtomicU64::new(0),
             loaded: Arc::clone(&self.loaded),
             config,
         }))
@@ -192,12 +191,6 @@ impl Engine {
             None => tokio::runtime::Handle::current(),
         };
         Background { threads, hogs: AtomicBool::new(false) }
-    }
-
-    /// The largest memory a function may be given.
-    #[must_use]
-    pub fn memory_bytes_max(&self) -> u64 {
-        self.config.memory_bytes_max
     }
 }
 

@@ -1,6 +1,6 @@
 //! One loaded function: takes invocations, makes or reuses sandboxes, runs them.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,6 @@ pub(crate) struct Shared {
     pub(crate) background: Background,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) idle: Idle,
-    pub(crate) instantiations: AtomicU64,
     pub(crate) loaded: Arc<Loaded>,
 }
 
@@ -79,7 +78,6 @@ impl Shared {
             instance.begin(call);
             return Ok(instance);
         }
-        self.instantiations.fetch_add(1, Ordering::Relaxed);
         match Instance::new(self, Arc::clone(&call)).await {
             Err(failure) if failure.class == FailureClass::Unavailable => {
                 // Sandboxes that wait for their next call must not keep another call from its own.
@@ -161,12 +159,6 @@ impl Function {
         let concurrent = is_concurrent
             .then(|| concurrent::Handler::new(concurrent::Function(Arc::clone(&shared))));
         Self { shared, concurrent }
-    }
-
-    /// How many sandboxes were made so far: cold starts, in the words of other platforms.
-    #[must_use]
-    pub fn instantiations(&self) -> u64 {
-        self.shared.instantiations.load(Ordering::Relaxed)
     }
 
     /// Runs `input` in a task of its own and waits for its answer. Dropping the future cancels the
