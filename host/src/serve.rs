@@ -84,7 +84,7 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
     };
 
     let shutdown = Shutdown::default();
-    let http = bind_http(options, &file, &deployment, &shutdown)?;
+    let http = bind_http(options, &file, &deployment)?;
     announce(http.as_ref(), admin_address, &file)?;
     status.is_ready("functions");
     // Calls between functions go through it as long as the host serves.
@@ -140,14 +140,13 @@ fn bind_http(
     options: &cli::Serve,
     file: &ManifestFile,
     deployment: &Deployment,
-    shutdown: &Shutdown,
 ) -> Result<Option<HttpTrigger>, Error> {
     if file.manifest.triggers.http.is_empty() {
         return Ok(None);
     }
     let config = settings::http(file, options.listen);
     let routes = Arc::clone(&deployment.routes);
-    Ok(Some(HttpTrigger::bind(config, routes, shutdown.drain.clone())?))
+    Ok(Some(HttpTrigger::bind(config, routes)?))
 }
 
 /// The lines that scripts wait for, then whatever was held back.

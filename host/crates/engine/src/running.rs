@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
@@ -18,8 +19,9 @@ use wfh_invoke::{Outcome, Reply};
 
 use crate::function::Shared;
 
-/// Ticks a guest may burn in a row on a core it shares with connections.
-const TICKS_BEFORE_MOVE: u32 = 2;
+/// What a guest may burn, after the tick that found it running, on a core it shares with
+/// connections. CPU time: on a busy machine ticks pass for a guest that does not run.
+const BURNT_BEFORE_MOVE: Duration = Duration::from_millis(1);
 /// The niceness of background threads: connections and light guests go first, yet a heavy guest
 /// still gets its share of a busy machine.
 const BACKGROUND_NICENESS: i32 = 15;
@@ -27,10 +29,15 @@ const BACKGROUND_NICENESS: i32 = 15;
 thread_local! {
     /// Set by a guest that yields because its tick is over, read by the task that polled it.
     static YIELDED: Cell<bool> = const { Cell::new(false) };
+    /// The guest runs again after it waited: the tick it sees first may have passed meanwhile.
+    static WAITED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What a store does at each tick: let others run, and say why it did.
 pub(crate) fn on_epoch() -> UpdateDeadline {
+    if WAITED.take() {
+        return UpdateDeadline::Continue(1);
+    }
     YIELDED.set(true);
     UpdateDeadline::Yield(1)
 }
@@ -45,6 +52,11 @@ pub fn on_background_thread_start() {
     if let Err(error) = rustix::process::setpriority_process(None, BACKGROUND_NICENESS) {
         tracing::debug!(%error, "background threads keep the normal priority");
     }
+}
+
+fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// One outcome an item, or what failed them all.
@@ -168,7 +180,8 @@ pub(crate) struct GuestTask {
     function: Arc<Shared>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
-    ticks_in_a_row: u32,
+    /// CPU time since the first of the ticks in a row that found the guest running.
+    burnt: Option<Duration>,
     hogged: bool,
     in_background: bool,
 }
@@ -189,7 +202,7 @@ impl GuestTask {
             function,
             deadline,
             timer: None,
-            ticks_in_a_row: 0,
+            burnt: None,
             hogged: false,
             in_background,
         };
@@ -211,14 +224,27 @@ impl GuestTask {
         self.guest = None;
     }
 
-    /// Counts ticks; true when the guest must leave this core.
+    /// Polls the guest and counts what it burns from one tick to the next.
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(guest) = &mut self.guest else {
+            return Poll::Ready(());
+        };
+        YIELDED.set(false);
+        WAITED.set(self.burnt.is_none());
+        self.function.ticker.guest_is_polled();
+        let before = self.burnt.map(|burnt| (burnt, thread_cpu_time()));
+        let polled = guest.as_mut().poll(cx);
+        WAITED.set(false);
+        self.burnt = yielded().then(|| match before {
+            Some((burnt, before)) => burnt + thread_cpu_time().saturating_sub(before),
+            None => Duration::ZERO,
+        });
+        polled
+    }
+
+    /// Whether the guest must leave this core.
     fn hogs_this_core(&mut self) -> bool {
-        if !yielded() {
-            self.ticks_in_a_row = 0;
-            return false;
-        }
-        self.ticks_in_a_row += 1;
-        let hogs = self.ticks_in_a_row >= TICKS_BEFORE_MOVE;
+        let hogs = self.burnt.is_some_and(|burnt| burnt >= BURNT_BEFORE_MOVE);
         if hogs && !self.hogged {
             self.hogged = true;
             self.function.background.hogs.store(true, Ordering::Relaxed);
@@ -233,7 +259,7 @@ impl GuestTask {
             function: Arc::clone(&self.function),
             deadline: self.deadline,
             timer: None,
-            ticks_in_a_row: 0,
+            burnt: None,
             hogged: true,
             in_background: true,
         };
@@ -258,12 +284,7 @@ impl Future for GuestTask {
             this.stop(FailureClass::Cancelled, "the caller left");
             return Poll::Ready(());
         }
-        let Some(guest) = &mut this.guest else {
-            return Poll::Ready(());
-        };
-        YIELDED.set(false);
-        this.function.ticker.guest_is_polled();
-        if guest.as_mut().poll(cx).is_ready() {
+        if this.poll_guest(cx).is_ready() {
             if this.in_background && !this.hogged {
                 this.function.background.hogs.store(false, Ordering::Relaxed);
             }

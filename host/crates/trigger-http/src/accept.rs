@@ -8,11 +8,12 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::connection::{Shared, builder, serve};
 use crate::tls::Tls;
+use crate::watch::Open;
 use crate::{HttpConfig, HttpTriggerError, Routes};
 
 const BACKLOG: i32 = 4096;
@@ -39,16 +40,15 @@ impl HttpTrigger {
     ///
     /// # Errors
     /// The address is taken or not ours, or the certificate cannot be used.
-    pub fn bind(
-        config: HttpConfig,
-        routes: Routes,
-        drain: CancellationToken,
-    ) -> Result<Self, HttpTriggerError> {
+    pub fn bind(config: HttpConfig, routes: Routes) -> Result<Self, HttpTriggerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
         let listener = listen(config.listen)
             .map_err(|source| HttpTriggerError::Bind { address: config.listen, source })?;
         let builder = builder(&config);
-        Ok(Self { listener, shared: Shared { config, routes, tls, builder, drain } })
+        Ok(Self {
+            listener,
+            shared: Shared { config, routes, tls, builder, open: Open::default() },
+        })
     }
 
     /// The address it listens on.
@@ -71,19 +71,19 @@ impl HttpTrigger {
     /// # Errors
     /// The listener cannot be watched.
     pub async fn run(self, workers: Vec<Handle>, shutdown: Shutdown) -> io::Result<()> {
-        let connections = TaskTracker::new();
+        let mut connections = JoinSet::new();
         let shared = Arc::new(self.shared);
         if let Some(tls) = &shared.tls {
             tokio::spawn(Arc::clone(tls).reload(shutdown.drain.clone()));
         }
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        let accepting = accept_loop(&listener, &shared, &workers, &connections, &shutdown.cancel);
+        let accepting = accept_loop(&listener, &shared, &workers, &mut connections);
         shutdown.drain.run_until_cancelled(accepting).await;
         drop(listener);
-        connections.close();
-        tokio::select! {
-            () = connections.wait() => {}
-            () = shutdown.cancel.cancelled() => connections.wait().await,
+        shared.open.retire();
+        let all_closed = async { while connections.join_next().await.is_some() {} };
+        if shutdown.cancel.run_until_cancelled(all_closed).await.is_none() {
+            connections.shutdown().await;
         }
         Ok(())
     }
@@ -102,8 +102,7 @@ async fn accept_loop(
     listener: &tokio::net::TcpListener,
     shared: &Arc<Shared>,
     workers: &[Handle],
-    connections: &TaskTracker,
-    cancel: &CancellationToken,
+    connections: &mut JoinSet<()>,
 ) {
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
     let mut workers = workers.iter().cycle();
@@ -127,12 +126,13 @@ async fn accept_loop(
             }
         };
         let Some(worker) = workers.next() else { return };
-        let (shared, cancel) = (Arc::clone(shared), cancel.child_token());
-        let serving = async move {
-            cancel.run_until_cancelled(serve(shared, stream, peer)).await;
+        let serving = serve(Arc::clone(shared), stream, peer);
+        let task = async move {
+            serving.await;
             drop(place);
         };
-        worker.spawn(connections.track_future(serving));
+        connections.spawn_on(task, worker);
+        while connections.try_join_next().is_some() {}
     }
 }
 

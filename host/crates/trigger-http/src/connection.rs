@@ -13,14 +13,13 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::HttpConfig;
 use crate::config::Routes;
 use crate::request::Peer;
 use crate::service::Service;
 use crate::tls::Tls;
-use crate::watch::{Overdue, Watch};
+use crate::watch::{Open, Overdue, Watch};
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -28,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) builder: auto::Builder<TokioExecutor>,
-    pub(crate) drain: CancellationToken,
+    pub(crate) open: Open,
 }
 
 /// hyper reads bodies through the buffer of heads; a small one makes large bodies slow. The bound of
@@ -79,8 +78,7 @@ where
 {
     let config = &shared.config;
     let watch = Watch::new(config.header_read_timeout, config.idle_timeout);
-    // Of its own: a token shared by all connections would be a lock shared by all cores.
-    let retire = shared.drain.child_token();
+    let _open = shared.open.add(&watch);
     let service = Arc::new(Service {
         routes: Arc::clone(&shared.routes),
         peer: Peer::new(peer, is_tls, &config.trusted_proxies),
@@ -88,12 +86,11 @@ where
         requests_max: config.requests_per_connection_max,
         headers_max: config.headers_max,
         header_bytes_max: config.header_bytes_max,
-        retire: retire.clone(),
     });
     let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
     let service = service_fn(move |request| Arc::clone(&service).handle(request));
     let mut connection = pin!(shared.builder.serve_connection(io, service));
-    let (mut retired, mut draining) = (false, false);
+    let mut draining = false;
     let mut look = pin!(sleep_until(Instant::now() + config.header_read_timeout));
     loop {
         tokio::select! {
@@ -103,15 +100,13 @@ where
                 }
                 return;
             }
-            () = retire.cancelled(), if !retired => {
-                retired = true;
-                if watch.retire() {
+            () = watch.sooner() => {
+                if !draining && watch.says_goodbye() {
                     draining = true;
                     connection.as_mut().graceful_shutdown();
                 }
                 look.as_mut().reset(Instant::now());
             }
-            () = watch.sooner() => look.as_mut().reset(Instant::now()),
             () = look.as_mut() => match watch.check(Instant::now()) {
                 Ok(next) => look.as_mut().reset(next),
                 // One chance to say goodbye; a peer that is silent on that too is cut off.

@@ -8,7 +8,6 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio_util::sync::CancellationToken;
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
 use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id};
 use wfh_manifest::Lookup;
@@ -28,8 +27,6 @@ pub(crate) struct Service {
     pub(crate) requests_max: u64,
     pub(crate) headers_max: usize,
     pub(crate) header_bytes_max: usize,
-    /// Tells the connection that this was its last request.
-    pub(crate) retire: CancellationToken,
 }
 
 impl Service {
@@ -42,9 +39,7 @@ impl Service {
         let (requests, in_flight) = self.watch.request(request.version());
         let outcome = self.outcome(id, request).await;
         if requests >= self.requests_max {
-            // At once, so that this answer can say so.
             self.watch.retire();
-            self.retire.cancel();
         }
         Ok(answer(id, outcome, &self.watch, in_flight))
     }

@@ -3,6 +3,7 @@
 //! hyper's own timers do not see a client that connects and stays silent, sends half a preface, or
 //! no longer reads its answer. This watch does, for every protocol alike.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -108,12 +109,16 @@ impl Watch {
         self.0.sooner.notified().await;
     }
 
-    /// No further request is wanted. HTTP/2 can say so at once (true); HTTP/1 says it with its next
-    /// answer.
-    pub(crate) fn retire(&self) -> bool {
-        let mut state = self.lock();
-        state.retired_since.get_or_insert_with(Instant::now);
-        state.is_h2
+    /// No further request is wanted. HTTP/2 says so at once, HTTP/1 with its next answer.
+    pub(crate) fn retire(&self) {
+        self.lock().retired_since.get_or_insert_with(Instant::now);
+        self.0.sooner.notify_one();
+    }
+
+    /// Whether an HTTP/2 connection is to say that no further request is wanted.
+    pub(crate) fn says_goodbye(&self) -> bool {
+        let state = self.lock();
+        state.retired_since.is_some() && state.is_h2
     }
 
     /// Whether the next HTTP/1 answer says `connection: close`.
@@ -163,6 +168,53 @@ impl State {
 
 fn due(at: Instant, now: Instant, overdue: Overdue) -> Result<Instant, Overdue> {
     if at <= now { Err(overdue) } else { Ok(at) }
+}
+
+/// The watches of all open connections.
+#[derive(Default)]
+pub(crate) struct Open(Mutex<AllOpen>);
+
+#[derive(Default)]
+struct AllOpen {
+    watches: HashMap<u64, Watch>,
+    next: u64,
+    retired: bool,
+}
+
+/// Keeps a connection among the open ones.
+pub(crate) struct OpenGuard<'o> {
+    open: &'o Open,
+    number: u64,
+}
+
+impl Open {
+    pub(crate) fn add(&self, watch: &Watch) -> OpenGuard<'_> {
+        let mut all = self.lock();
+        let number = all.next;
+        all.next += 1;
+        all.watches.insert(number, watch.clone());
+        if all.retired {
+            watch.retire();
+        }
+        OpenGuard { open: self, number }
+    }
+
+    /// From now on no connection wants a further request.
+    pub(crate) fn retire(&self) {
+        let mut all = self.lock();
+        all.retired = true;
+        all.watches.values().for_each(Watch::retire);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AllOpen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OpenGuard<'_> {
+    fn drop(&mut self) {
+        self.open.lock().watches.remove(&self.number);
+    }
 }
 
 /// A request in flight; dropped when its answer is out.
@@ -227,7 +279,9 @@ mod tests {
     async fn a_retired_connection_says_close_and_goes_after_a_grace() {
         let watch = Watch::new(HEAD, IDLE);
         let start = Instant::now();
-        assert!(!watch.retire(), "HTTP/1 cannot say goodbye without an answer");
+        watch.retire();
+        watch.sooner().await;
+        assert!(!watch.says_goodbye(), "HTTP/1 cannot say goodbye without an answer");
         assert!(watch.says_close());
         assert!(watch.check(start + RETIRE_GRACE / 2).is_ok(), "a request may be under way");
         assert_eq!(watch.check(start + RETIRE_GRACE), Err(Overdue::Idle));
