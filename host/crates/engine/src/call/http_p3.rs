@@ -37,7 +37,7 @@ pub(crate) async fn run(
                 let ran = prepared.run(accessor, pending()).await;
                 ran.map(|_| ())
             };
-            let (ran, ()) = futures_util::join!(answered, answer_from(receiver, call));
+            let (ran, ()) = tokio::join!(answered, answer_from(receiver, call));
             ran?;
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             wasmtime::Result::Ok(())
