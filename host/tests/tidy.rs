@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wfh-manifest", &["wfh-event"]),
     // L1: ports and policy.
     ("wfh-telemetry", &[]),
+    ("wfh-store", &[]),
     ("wfh-invoke", &["wfh-event", "wfh-telemetry"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
