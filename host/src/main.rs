@@ -9,31 +9,25 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod cli;
-mod command;
 mod deploy;
 mod descriptors;
 mod environment;
 mod error;
 mod log;
 mod manifest_file;
+mod output;
 mod progress;
 mod runtime;
 mod serve;
 mod settings;
+mod verb;
 mod watch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let ran = match cli::Cli::parse().command {
-        cli::Command::Serve(options) => serve::serve(&options),
-        cli::Command::Check(options) => command::check(&options),
-        cli::Command::Schema => command::schema(),
-        cli::Command::Completions { shell } => command::completions(shell),
-        cli::Command::Man => command::man(),
-    };
-    match ran {
+    match cli::run(&cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Logs that were held back explain the error; they come first.

@@ -15,11 +15,11 @@ use wfh_invoke::Status;
 use wfh_manifest::{LogFormat, Manifest};
 use wfh_trigger_http::{HttpTrigger, Shutdown};
 
-use crate::cli;
 use crate::deploy::Deployment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 use crate::runtime::Workers;
+use crate::verb::serve::Serve;
 use crate::watch::Watcher;
 use crate::{descriptors, log, settings};
 
@@ -27,7 +27,7 @@ use crate::{descriptors, log, settings};
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal, and drains.
-pub(crate) fn serve(options: &cli::Serve) -> Result<(), Error> {
+pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
     install_tls_provider();
@@ -55,7 +55,7 @@ fn install_tls_provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Result<(), Error> {
+async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(), Error> {
     let mut stop = StopSignals::new()?;
     let status = Arc::new(Status::default());
     status.wait_for("functions", "compiling");
@@ -118,7 +118,7 @@ async fn run(options: &cli::Serve, file: ManifestFile, workers: &Workers) -> Res
 }
 
 /// `data-dir` of the command line, of the manifest, or `.wfh` beside it.
-fn data_dir(options: &cli::Serve, file: &ManifestFile) -> PathBuf {
+fn data_dir(options: &Serve, file: &ManifestFile) -> PathBuf {
     let configured = file.manifest.serve.data_dir.as_deref();
     match &options.data_dir {
         Some(directory) => directory.clone(),
@@ -127,7 +127,7 @@ fn data_dir(options: &cli::Serve, file: &ManifestFile) -> PathBuf {
 }
 
 async fn bind_admin(
-    options: &cli::Serve,
+    options: &Serve,
     file: &ManifestFile,
     status: &Arc<Status>,
 ) -> Result<Admin, Error> {
@@ -137,7 +137,7 @@ async fn bind_admin(
 }
 
 fn bind_http(
-    options: &cli::Serve,
+    options: &Serve,
     file: &ManifestFile,
     deployment: &Deployment,
 ) -> Result<Option<HttpTrigger>, Error> {

@@ -1,0 +1,41 @@
+//! `wfh check`: everything a serve would do before it binds.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use clap::Args;
+use wfh_engine::Engine;
+
+use crate::deploy::load_all;
+use crate::error::Error;
+use crate::manifest_file::ManifestFile;
+use crate::{output, settings};
+
+/// `wfh check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A manifest, or a component (`.wasm`)
+    #[arg(default_value = "wfh.toml")]
+    path: PathBuf,
+}
+
+/// Loads what the manifest names and opens no port.
+pub(crate) fn run(options: &Check) -> Result<(), Error> {
+    let file = ManifestFile::read(&options.path)?;
+    for warning in &file.warnings {
+        // Nobody is left to tell when standard error is gone.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+    settings::admin(&file, None)?;
+    if let Some(tls) = settings::http(&file, None).tls {
+        tls.check()?;
+    }
+    let config = settings::engine(&file.manifest, None, Arc::new(ArcSwap::default()));
+    let engine = Engine::new(config)?;
+    let functions = load_all(&engine, &file)?.len();
+    let triggers = file.manifest.triggers.http.len();
+    let path = options.path.display();
+    output::print(format!("{path}: ok, functions: {functions}, triggers: {triggers}\n").as_bytes())
+}

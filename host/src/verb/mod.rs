@@ -1,0 +1,7 @@
+//! The verbs of the command line, one a file: its arguments, and `run`.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod schema;
+pub(crate) mod serve;
