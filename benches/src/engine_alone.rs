@@ -37,7 +37,7 @@ pub(crate) fn micros(wasm: &[u8]) -> f64 {
 fn invocation() -> Invocation {
     let id = new_invocation_id();
     let mut event = Event::new(EventId::from(id), "/bench", "echo");
-    event.data = Some(vec![b'x'; 256]);
+    event.data = Some(vec![b'x'; 256].into());
     Invocation {
         id,
         target: "function:event".parse().expect("a target"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::EventId;
@@ -28,7 +29,7 @@ pub struct Event {
     /// Extension attributes, by name.
     pub extensions: BTreeMap<String, String>,
     /// The payload.
-    pub data: Option<Vec<u8>>,
+    pub data: Option<Bytes>,
 }
 
 /// Why attributes do not make an event.
@@ -78,7 +79,7 @@ impl Event {
     pub fn from_attributes<'a>(
         attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
         datacontenttype: Option<String>,
-        data: Option<Vec<u8>>,
+        data: Option<Bytes>,
     ) -> Result<Self, EventError> {
         let mut all: BTreeMap<&str, String> =
             attributes.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
@@ -151,8 +152,8 @@ mod tests {
             let mut event = Event::new(EventId::new(&id).unwrap(), source, kind);
             event.subject = subject;
             event.extensions = extensions;
-            event.data = data.clone();
-            let again = Event::from_attributes(event.attributes(), None, data).unwrap();
+            event.data = data.clone().map(Bytes::from);
+            let again = Event::from_attributes(event.attributes(), None, event.data.clone()).unwrap();
             prop_assert_eq!(again, event);
         }
     }

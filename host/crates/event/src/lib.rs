@@ -7,6 +7,7 @@ mod code;
 mod envelope;
 mod failure;
 mod id;
+mod key_part;
 mod name;
 mod target;
 
@@ -14,6 +15,7 @@ pub use code::ErrorCode;
 pub use envelope::{Event, EventError};
 pub use failure::{Failure, FailureClass, SpanStatus};
 pub use id::{EventId, InvocationId, ParseInvocationIdError};
+pub use key_part::{JsonPath, JsonPathError, KeyPart};
 pub use name::{
     AppName, FunctionName, NameError, QueueName, SecretName, StreamName, TopicName, TriggerName,
 };

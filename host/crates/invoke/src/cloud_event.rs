@@ -26,7 +26,7 @@ pub fn event_from_request(
 ) -> Result<Item, Failure> {
     let (parts, body) = request.into_parts();
     let content_type = text(&parts.headers, CONTENT_TYPE.as_str());
-    let data = (!body.is_empty()).then(|| body.to_vec());
+    let data = (!body.is_empty()).then(|| body.clone());
     let event = if parts.headers.contains_key("ce-specversion") {
         binary(&parts.headers, content_type, data).map_err(|error| invalid(&error))?
     } else if content_type.as_deref().is_some_and(is_structured) {
@@ -50,7 +50,7 @@ pub fn event_from_request(
 fn binary(
     headers: &HeaderMap,
     content_type: Option<String>,
-    data: Option<Vec<u8>>,
+    data: Option<Bytes>,
 ) -> Result<Event, EventError> {
     let attributes = headers.iter().filter_map(|(name, value)| {
         Some((name.as_str().strip_prefix(BINARY_PREFIX)?, value.to_str().ok()?))
@@ -70,11 +70,11 @@ fn structured(body: &[u8]) -> Result<Event, Failure> {
     let json = document.remove("data").filter(|data| !data.is_null());
     let data = match (json, document.remove("data_base64")) {
         (None, None) => None,
-        (Some(serde_json::Value::String(text)), None) => Some(text.into_bytes()),
-        (Some(data), None) => Some(data.to_string().into_bytes()),
+        (Some(serde_json::Value::String(text)), None) => Some(text.into()),
+        (Some(data), None) => Some(data.to_string().into()),
         (None, Some(serde_json::Value::String(text))) => {
             let decoded = base64::prelude::BASE64_STANDARD.decode(text);
-            Some(decoded.map_err(|error| invalid(&error))?)
+            Some(decoded.map_err(|error| invalid(&error))?.into())
         }
         _ => return Err(invalid(&"`data` and `data_base64` exclude each other")),
     };
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(event.extensions.get("n").map(String::as_str), Some("3"));
         let base64 =
             r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","data_base64":"AP8="}"#;
-        assert_eq!(read(request(base64)).unwrap().event.data, Some(vec![0, 255]));
+        assert_eq!(read(request(base64)).unwrap().event.data, Some(Bytes::from_static(&[0, 255])));
         for broken in ["", "[]", r#"{"id":"7"}"#] {
             let failed = read(request(broken)).unwrap_err();
             assert_eq!(failed.class, FailureClass::Invalid, "{broken:?} was taken for an event");

@@ -16,7 +16,7 @@ use crate::read::{
 };
 
 pub use allow::{Allow, FileGrant};
-pub use policy::{Backoff, Breaker, FailureDestination, Idempotency, Jitter, KeyPart, On, Retry};
+pub use policy::{Backoff, Breaker, FailureDestination, Idempotency, Jitter, On, Retry};
 pub use secret::SecretSource;
 
 table! {

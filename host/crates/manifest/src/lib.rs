@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, line_column, render};
 pub use feature::{Feature, FeatureUse};
 pub use function::{
     Allow, Backoff, Breaker, Build, FailureDestination, FileGrant, Function, Idempotency, InitMode,
-    Jitter, KeyPart, On, Retry, SecretSource,
+    Jitter, On, Retry, SecretSource,
 };
 pub use grant::{GrantError, HostPattern, HttpGrant, PortPattern, Scheme};
 pub use ipnet::IpNet;

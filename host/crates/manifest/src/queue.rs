@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use wfh_event::Target;
+use wfh_event::{JsonPath, Target};
 
 use crate::read::{Misfit, Node, Reader, Text, Value, days, hours, seconds, table, words};
 
@@ -30,7 +30,7 @@ pub enum QueueOrder {
     #[default]
     None,
     /// `json:$.path`: first in first out among entries with an equal value there.
-    Json(String),
+    Json(JsonPath),
 }
 
 impl Text for QueueOrder {
@@ -40,8 +40,7 @@ impl Text for QueueOrder {
     fn parse(text: &str) -> Result<Self, Misfit> {
         match (text, text.strip_prefix("json:")) {
             ("none", _) => Ok(Self::None),
-            (_, Some(path)) if path.starts_with('$') => Ok(Self::Json(path.to_owned())),
-            (_, Some(_)) => Err(Misfit::because("a JSON path begins with `$`")),
+            (_, Some(path)) => path.parse().map(Self::Json).map_err(Misfit::because),
             _ => Err(Misfit::default()),
         }
     }

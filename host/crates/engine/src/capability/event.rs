@@ -78,7 +78,7 @@ pub(crate) fn delivery(item: Item, sandbox: &Sandbox) -> wit::Delivery {
             datacontenttype: event.datacontenttype,
             dataschema: event.dataschema,
             extensions: event.extensions.into_iter().collect(),
-            data: event.data,
+            data: event.data.map(Vec::from),
         },
         attempt: item.attempt,
         event_key: item.event_key,

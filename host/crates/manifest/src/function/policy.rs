@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wfh_event::Target;
+use wfh_event::{KeyPart, Target};
 
 use crate::read::{
     Misfit, Node, OneOrMany, Reader, Text, days, hours, millis, seconds, table, words,
@@ -66,17 +66,6 @@ table! {
     }
 }
 
-/// A part of an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyPart {
-    /// `header:NAME`: a header of the request, in lower case.
-    Header(String),
-    /// `attribute:NAME`: an attribute of the event.
-    Attribute(String),
-    /// `json:$.path`: a value of the payload.
-    Json(String),
-}
-
 impl Text for KeyPart {
     const WHAT: &'static str = "a part of a key";
     const EXPECTED: &'static str = "\"header:NAME\", \"attribute:NAME\" or \"json:$.path\"";
@@ -87,18 +76,13 @@ impl Text for KeyPart {
             _ if name.is_empty() => Err(Misfit::because("the name is empty")),
             "header" if is_token(name) => Ok(Self::Header(name.to_ascii_lowercase())),
             "attribute" => Ok(Self::Attribute(name.to_owned())),
-            "json" if name.starts_with('$') => Ok(Self::Json(name.to_owned())),
-            "json" => Err(Misfit::because("a JSON path begins with `$`")),
+            "json" => name.parse().map(Self::Json).map_err(Misfit::because),
             _ => Err(Misfit::default()),
         }
     }
 
     fn print(&self) -> String {
-        match self {
-            Self::Header(name) => format!("header:{name}"),
-            Self::Attribute(name) => format!("attribute:{name}"),
-            Self::Json(path) => format!("json:{path}"),
-        }
+        ToString::to_string(self)
     }
 }
 
