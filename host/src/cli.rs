@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::verb::{check, completions, man, schema, serve};
+use crate::verb::{build, check, completions, man, schema, serve};
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve a manifest, or a bare component on `/` and below
     Serve(serve::Serve),
+    /// Run build commands, pre-initialize and compile into the cache
+    Build(build::Build),
     /// Parse and validate everything a serve would, without opening a port
     Check(check::Check),
     /// Print the JSON Schema of the manifest
@@ -32,6 +34,7 @@ enum Command {
 pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         Command::Serve(options) => serve::run(options),
+        Command::Build(options) => build::run(options),
         Command::Check(options) => check::run(options),
         Command::Schema => schema::run(),
         Command::Completions(options) => completions::run(options),

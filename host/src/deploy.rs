@@ -1,21 +1,20 @@
 //! A manifest made to run: functions loaded, stacks built, routes set; and replaced while serving.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use wfh_engine::{Engine, EngineError, Function};
+use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
 use wfh_invoke::{Dispatcher, FunctionPolicy, HostLimit, Invoke, Router, Slot};
 use wfh_manifest::{Manifest, RouteTable};
 use wfh_trigger_http::{Route, Routes};
 
 use crate::error::Error;
+use crate::load::{Loaded, Loading, Source};
 use crate::manifest_file::ManifestFile;
-use crate::{progress, settings};
+use crate::progress::Compiling;
+use crate::settings::{self, Secrets};
 
 /// Everything that calls can reach.
 pub(crate) struct Deployment {
@@ -24,6 +23,8 @@ pub(crate) struct Deployment {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) routes: Routes,
     functions: HashMap<FunctionName, Deployed>,
+    /// What was applied last.
+    manifest: Option<Manifest>,
 }
 
 /// A function that serves.
@@ -31,6 +32,7 @@ struct Deployed {
     slot: Slot,
     stack: Arc<dyn Invoke>,
     policy: FunctionPolicy,
+    source: Source,
 }
 
 impl Deployment {
@@ -44,20 +46,28 @@ impl Deployment {
             dispatcher,
             routes: Routes::new(ArcSwap::from_pointee(RouteTable::default())),
             functions: HashMap::new(),
+            manifest: None,
         }
     }
 
-    /// Loads everything the manifest names, then swaps it in at once. On an error nothing changes.
-    pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<(), Error> {
-        let loaded = load_all(&self.engine, file)?;
+    /// Loads what changed since the last time, then swaps it in at once. On an error nothing
+    /// changes. Says whether anything did.
+    pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<bool, Error> {
+        let loaded = self.load(file)?;
+        let is_new = loaded.iter().any(|loaded| loaded.function.is_some());
+        if !is_new && self.manifest.as_ref() == Some(&file.manifest) {
+            return Ok(false);
+        }
         let mut functions = HashMap::new();
-        for (name, function) in loaded {
-            let Some(described) = file.manifest.functions.get(&name) else {
+        for loaded in loaded {
+            let Some(described) = file.manifest.functions.get(&loaded.name) else {
                 continue;
             };
-            let policy = settings::policy(&file.manifest, &name, described);
-            let deployed = self.deploy(&name, policy, Arc::new(function));
-            functions.insert(name, deployed);
+            let policy = settings::policy(&file.manifest, &loaded.name, described);
+            let name = loaded.name.clone();
+            if let Some(deployed) = self.deploy(loaded, policy) {
+                functions.insert(name, deployed);
+            }
         }
         let routes = routes(file, &functions)?;
         let mut router = Router::default();
@@ -67,28 +77,37 @@ impl Deployment {
         self.dispatcher.replace(router);
         self.routes.store(routes.into());
         self.functions = functions;
+        self.manifest = Some(file.manifest.clone());
         self.engine.evict_cache();
-        Ok(())
+        Ok(true)
+    }
+
+    fn load(&self, file: &ManifestFile) -> Result<Vec<Loaded>, Error> {
+        let progress = Compiling::bar(file.manifest.functions.len());
+        let loading = Loading { engine: &self.engine, file, secrets: Secrets::Read, progress };
+        loading.all(&|name, source| {
+            self.functions.get(name).is_some_and(|deployed| deployed.source == *source)
+        })
     }
 
     /// Keeps the stack of a function whose policy stays, so that its permits go on counting.
-    fn deploy(
-        &mut self,
-        name: &FunctionName,
-        policy: FunctionPolicy,
-        function: Arc<dyn Invoke>,
-    ) -> Deployed {
-        match self.functions.remove(name) {
-            Some(deployed) if deployed.policy == policy => {
-                deployed.slot.replace(function);
-                deployed
+    fn deploy(&mut self, loaded: Loaded, policy: FunctionPolicy) -> Option<Deployed> {
+        let Loaded { name, source, function } = loaded;
+        let before = self.functions.remove(&name);
+        let slot = match (&before, function) {
+            (None, None) => return None,
+            (None, Some(function)) => Slot::new(Arc::new(function)),
+            (Some(deployed), None) => deployed.slot.clone(),
+            (Some(deployed), Some(function)) => {
+                deployed.slot.replace(Arc::new(function));
+                deployed.slot.clone()
             }
-            _ => {
-                let slot = Slot::new(function);
-                let stack = Arc::new(policy.stack(slot.clone(), &self.host));
-                Deployed { slot, stack, policy }
-            }
-        }
+        };
+        let stack = match before {
+            Some(deployed) if deployed.policy == policy => deployed.stack,
+            _ => Arc::new(policy.stack(slot.clone(), &self.host)),
+        };
+        Some(Deployed { slot, stack, policy, source })
     }
 }
 
@@ -113,71 +132,4 @@ fn routes(
     }
     RouteTable::build(routes)
         .map_err(|conflicts| Error::Manifest(conflicts.iter().map(ToString::to_string).collect()))
-}
-
-type Loaded = BTreeMap<FunctionName, Function>;
-
-/// Loads every function, several at once, off the runtimes' threads. All errors are reported.
-pub(crate) fn load_all(engine: &Engine, file: &ManifestFile) -> Result<Loaded, Error> {
-    let described: Vec<_> = file.manifest.functions.iter().collect();
-    let bar = progress::compiling(described.len());
-    let next = AtomicUsize::new(0);
-    let loaded = Mutex::new(Loaded::new());
-    let errors = Mutex::new(Vec::new());
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads =
-        file.manifest.engine.compile_threads.map_or_else(cores, |threads| threads as usize);
-    let work = || {
-        while let Some((name, function)) = described.get(next.fetch_add(1, Ordering::Relaxed)) {
-            bar.set_message(name.to_string());
-            match load(engine, file, name, function) {
-                Ok(function) => lock(&loaded).insert((*name).clone(), function).map_or((), drop),
-                Err(error) => lock(&errors).push(error),
-            }
-            bar.inc(1);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(described.len()) {
-            scope.spawn(work);
-        }
-    });
-    bar.finish_and_clear();
-    let mut errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if errors.is_empty() {
-        return Ok(loaded.into_inner().unwrap_or_else(PoisonError::into_inner));
-    }
-    errors.sort();
-    Err(Error::Functions(errors))
-}
-
-fn load(
-    engine: &Engine,
-    file: &ManifestFile,
-    name: &FunctionName,
-    function: &wfh_manifest::Function,
-) -> Result<Function, String> {
-    let path: PathBuf = file.resolve(&function.component);
-    let key = format!("function.{name}.component");
-    let config = settings::function(file, name, function).map_err(|error| error.to_string())?;
-    let wasm = read_file(&path).map_err(|error| {
-        let code = wfh_event::ErrorCode::FileUnreadable;
-        format!("{code}: {}", file.error_at(&key, &format!("{}: {error}", path.display())))
-    })?;
-    engine.load(config, &wasm).map_err(|error: EngineError| {
-        let message = format!("{}: {error}", path.display());
-        format!("{}: {}", error.code(), file.error_at(&key, &message))
-    })
-}
-
-/// A file's content. A pipe or a device might never end.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    std::fs::read(path)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

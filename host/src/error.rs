@@ -25,6 +25,9 @@ pub(crate) enum Error {
     /// Functions that cannot be loaded, one a line.
     #[error("{}", .0.join("\n"))]
     Functions(Vec<String>),
+    /// Builds that failed, one a line.
+    #[error("{}", .0.join("\n"))]
+    Builds(Vec<String>),
     /// A secret without a value.
     #[error("{}: {key}: {reason}", ErrorCode::SecretMissing)]
     Secret {

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod build;
 mod cli;
 mod deploy;
 mod descriptors;
 mod environment;
 mod error;
+mod load;
 mod log;
 mod manifest_file;
 mod output;

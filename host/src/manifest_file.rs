@@ -61,6 +61,20 @@ impl ManifestFile {
         Ok(Self { manifest, directory, warnings, path: path.to_owned(), text, parsed })
     }
 
+    /// Where it was read.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `--data-dir` of the command line, `serve.data_dir`, or `.wfh` beside the manifest.
+    pub(crate) fn data_dir(&self, asked: Option<&Path>) -> PathBuf {
+        match (asked, &self.manifest.serve.data_dir) {
+            (Some(asked), _) => asked.to_owned(),
+            (None, Some(configured)) => self.resolve(configured),
+            (None, None) => self.resolve(Path::new(".wfh")),
+        }
+    }
+
     /// A path of the manifest, relative to its directory.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.directory.join(path)

@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use wfh_invoke::Status;
 use wfh_manifest::{LogFormat, Manifest};
 use wfh_trigger_http::{HttpTrigger, Shutdown};
 
+use crate::build::{Audience, Builder};
 use crate::deploy::Deployment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
@@ -65,32 +65,43 @@ async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(
     let answering = tokio::spawn(admin.run(stopped.clone()));
 
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
-    let cache_dir = data_dir(options, &file).join("cache");
+    let data_dir = file.data_dir(options.data_dir.as_deref());
+    let cache_dir = data_dir.join("cache");
     let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied);
-    // Before anything is read, so that no change goes unseen.
+    // Before anything is built or read, so that no change goes unseen.
     let watcher = match options.watch {
-        true => Some(Watcher::new(&options.path)?),
+        true => Some(Watcher::new(&options.path, &file, &data_dir)?),
         false => None,
     };
+    let builder = Arc::new(Builder::new(data_dir));
+    let (first_build, watch) = (Arc::clone(&builder), options.watch);
     let loading = tokio::task::spawn_blocking(move || {
+        let failed = if watch { build_first(&first_build, &file)? } else { None };
         let engine = Arc::new(Engine::new(config)?);
         let mut deployment = Deployment::new(Arc::clone(&engine), &file.manifest);
         deployment.apply(&file)?;
-        Ok::<_, Error>((engine, deployment, file))
+        Ok::<_, Error>((engine, deployment, file, failed))
     });
-    let (engine, deployment, file) = tokio::select! {
+    let (engine, deployment, file, failed) = tokio::select! {
         loaded = loading => loaded.map_err(std::io::Error::other)??,
-        () = stop.next() => std::process::exit(0),
+        () = stop.next() => {
+            builder.stop();
+            std::process::exit(0)
+        }
     };
 
     let shutdown = Shutdown::default();
     let http = bind_http(options, &file, &deployment)?;
     announce(http.as_ref(), admin_address, &file)?;
+    if let Some(error) = failed {
+        builder.show_log();
+        tracing::error!(%error, "build failed, the version built before serves");
+    }
     status.is_ready("functions");
     // Calls between functions go through it as long as the host serves.
     let _deployment = match watcher {
         Some(watcher) => {
-            watcher.run(deployment)?;
+            watcher.run(deployment, Arc::clone(&builder))?;
             None
         }
         None => Some(deployment),
@@ -110,20 +121,29 @@ async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(
     let mut serving = std::pin::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
-        () = drain(&mut stop, &status, &shutdown, bounds) => serving.await,
+        () = drain(&mut stop, &status, &shutdown, &builder, bounds) => serving.await,
     };
+    // Waits for the end of a build.
+    builder.stop();
     stopped.cancel();
     let _ = answering.await;
     served.map_err(Error::from)
 }
 
-/// `data-dir` of the command line, of the manifest, or `.wfh` beside it.
-fn data_dir(options: &Serve, file: &ManifestFile) -> PathBuf {
-    let configured = file.manifest.serve.data_dir.as_deref();
-    match &options.data_dir {
-        Some(directory) => directory.clone(),
-        None => file.resolve(configured.unwrap_or(Path::new(".wfh"))),
+/// What `--watch` begins with. An older component serves until the build succeeds, and the failure
+/// is told later; without one there is nothing to serve.
+fn build_first(builder: &Builder, file: &ManifestFile) -> Result<Option<Error>, Error> {
+    let audience = match std::io::stderr().is_terminal() {
+        true => Audience::Caller,
+        false => Audience::Script,
+    };
+    let Err(error) = builder.run(file, audience) else { return Ok(None) };
+    let mut functions = file.manifest.functions.values();
+    if functions.all(|function| file.resolve(&function.component).is_file()) {
+        return Ok(Some(error));
     }
+    builder.show_log();
+    Err(error)
 }
 
 async fn bind_admin(
@@ -205,11 +225,14 @@ async fn drain(
     stop: &mut StopSignals,
     status: &Status,
     shutdown: &Shutdown,
+    builder: &Arc<Builder>,
     (drain_delay, shutdown_timeout): (Duration, Duration),
 ) {
     stop.next().await;
     tracing::info!("draining");
     status.wait_for("host", "draining");
+    let building = Arc::clone(builder);
+    tokio::task::spawn_blocking(move || building.stop());
     let ordered = async {
         tokio::time::sleep(drain_delay).await;
         shutdown.drain.cancel();

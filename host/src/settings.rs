@@ -98,15 +98,26 @@ pub(crate) fn http(file: &ManifestFile, listen: Option<SocketAddr>) -> HttpConfi
     }
 }
 
+/// What is done about what a function gets from the machine it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    /// Secrets are read, directories opened.
+    Read,
+    /// Neither: for whoever only compiles.
+    Ignored,
+}
+
 /// What the engine is told of a function. Secrets are read here.
 pub(crate) fn function(
     file: &ManifestFile,
     name: &FunctionName,
     function: &Function,
+    from_machine: Secrets,
 ) -> Result<FunctionConfig, Error> {
+    let is_read = from_machine == Secrets::Read;
     let mut config: Vec<(String, String)> =
         function.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    for (secret, source) in &function.secrets {
+    for (secret, source) in function.secrets.iter().filter(|_| is_read) {
         let key = format!("function.{name}.secret.{secret}");
         config.push((secret.to_string(), read_secret(file, &key, source)?));
     }
@@ -129,7 +140,7 @@ pub(crate) fn function(
         },
         env: function.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         config,
-        files: function.allow.files.iter().map(grant).collect(),
+        files: function.allow.files.iter().filter(|_| is_read).map(grant).collect(),
         http: function.allow.http.clone(),
         invoke: function.allow.invoke.clone(),
         outgoing_max: function.outgoing_max as usize,

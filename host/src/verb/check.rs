@@ -8,10 +8,12 @@ use arc_swap::ArcSwap;
 use clap::Args;
 use wfh_engine::Engine;
 
-use crate::deploy::load_all;
 use crate::error::Error;
+use crate::load::Loading;
 use crate::manifest_file::ManifestFile;
-use crate::{output, settings};
+use crate::output;
+use crate::progress::Compiling;
+use crate::settings::{self, Secrets};
 
 /// `wfh check`
 #[derive(Debug, Args)]
@@ -34,7 +36,9 @@ pub(crate) fn run(options: &Check) -> Result<(), Error> {
     }
     let config = settings::engine(&file.manifest, None, Arc::new(ArcSwap::default()));
     let engine = Engine::new(config)?;
-    let functions = load_all(&engine, &file)?.len();
+    let progress = Compiling::bar(file.manifest.functions.len());
+    let loading = Loading { engine: &engine, file: &file, secrets: Secrets::Read, progress };
+    let functions = loading.all(&|_, _| false)?.len();
     let triggers = file.manifest.triggers.http.len();
     let path = options.path.display();
     output::print(format!("{path}: ok, functions: {functions}, triggers: {triggers}\n").as_bytes())

@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     /// Where compiled components are kept [default: .wfh beside the manifest]
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Swap in what changes: components and the manifest
+    /// Build what changes and swap it in; the manifest too
     #[arg(long)]
     pub(crate) watch: bool,
 }

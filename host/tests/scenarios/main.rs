@@ -13,6 +13,7 @@
 
 mod support;
 
+mod build;
 mod cache;
 mod cancel;
 mod chain;

@@ -89,7 +89,7 @@ pub struct FileGrant {
 }
 
 /// One function: its limits and its grants.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct FunctionConfig {
     /// Its name, for logs.
     pub name: FunctionName,

@@ -62,6 +62,8 @@ codes! {
     NotOffered = 1012, "This version does not offer a feature the manifest uses";
     /// The admin address is reachable from elsewhere and has no token.
     AdminTokenMissing = 1013, "The admin address needs a token";
+    /// A build command failed.
+    BuildFailed = 1040, "A build command failed";
 
     /// See [`crate::FailureClass::Invalid`].
     Invalid = 2001, "The event is not valid";

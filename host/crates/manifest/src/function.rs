@@ -103,9 +103,10 @@ words! {
 table! {
     /// How a component is built.
     pub struct Build {
-        /// The command, run by the shell in the manifest's directory.
+        /// The command, run by `sh` in the manifest's directory.
         command: String,
-        /// Globs of the files whose change makes `--watch` build again.
+        /// Globs of the files that it is built of, relative to the manifest; everything beside the
+        /// manifest without them.
         watch: Vec<String>,
     }
 }

@@ -175,6 +175,16 @@ impl Setup {
         self.run("check").await
     }
 
+    /// Runs `wfh` with these arguments beside the manifest, and keeps everything for the next time.
+    pub(crate) async fn run_here(&self, args: &[&str]) -> Ended {
+        let _turn = MACHINE.read().await;
+        fs::write(self.path("wfh.toml"), &self.manifest).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wfh"));
+        command.args(args).current_dir(self.directory.path()).envs(&self.env);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        ended(command).await
+    }
+
     async fn run(mut self, verb: &str) -> Ended {
         let _turn = self.take_turn().await;
         ended(self.command(verb)).await
