@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use wfh_engine::{
-    Engine, EngineConfig, FunctionConfig, OutgoingConfig, PagemapScan, SystemResolver,
+    Capabilities, Engine, EngineConfig, FunctionConfig, OutgoingConfig, PagemapScan, SystemResolver,
 };
 use wfh_event::{Event, EventId};
 use wfh_invoke::{Input, Invocation, Invoke, Item, Outcome, new_invocation_id};
@@ -43,15 +43,9 @@ fn invocation() -> Invocation {
         target: "function:event".parse().expect("a target"),
         deadline: None,
         hops: 0,
+        attempts_max: 1,
         trace: TraceContext::root(),
-        input: Input::Events(vec![Item {
-            event,
-            attempt: 1,
-            event_key: String::new(),
-            key: None,
-            headers: Vec::new(),
-            attributes: Vec::new(),
-        }]),
+        input: Input::Events(vec![Item::new(event, String::new())]),
     }
 }
 
@@ -68,6 +62,7 @@ fn config() -> EngineConfig {
         cache_dir: None,
         cache_bytes_max: 0,
         background_threads: 1,
+        capabilities: Capabilities::default(),
         outgoing: OutgoingConfig {
             connect_timeout: Duration::from_secs(1),
             first_byte_timeout: Duration::from_secs(1),

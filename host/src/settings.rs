@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use wfh_engine::{
-    EngineConfig, FileGrant, FunctionConfig, InitMode, OutgoingConfig, PagemapScan, SystemResolver,
+    Capabilities, EngineConfig, FileGrant, FunctionConfig, InitMode, OutgoingConfig, PagemapScan,
+    SystemResolver,
 };
 use wfh_event::FunctionName;
 use wfh_invoke::FunctionPolicy;
@@ -43,6 +44,7 @@ pub(crate) fn engine(
         cache_dir,
         cache_bytes_max: engine.cache_bytes_max.as_u64(),
         background_threads: workers(manifest),
+        capabilities: Capabilities::default(),
         outgoing: OutgoingConfig {
             connect_timeout: outgoing.connect_timeout,
             first_byte_timeout: outgoing.first_byte_timeout,
@@ -143,6 +145,8 @@ pub(crate) fn function(
         files: function.allow.files.iter().filter(|_| is_read).map(grant).collect(),
         http: function.allow.http.clone(),
         invoke: function.allow.invoke.clone(),
+        send: function.allow.send.clone(),
+        state: function.allow.state,
         outgoing_max: function.outgoing_max as usize,
         ..FunctionConfig::new(name.clone())
     })

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wfh_event::FunctionName;
+use wfh_event::{FunctionName, Target};
+use wfh_invoke::{Publisher, StateStore};
 use wfh_manifest::HttpGrant;
 
 use crate::outgoing::Resolve;
@@ -48,6 +49,18 @@ pub struct EngineConfig {
     pub background_threads: usize,
     /// How outgoing calls behave.
     pub outgoing: OutgoingConfig,
+    /// What is behind the capabilities that need more than this process.
+    pub capabilities: Capabilities,
+}
+
+/// What the host puts behind capabilities. A component that imports one without an implementation
+/// is refused.
+#[derive(Clone, Default)]
+pub struct Capabilities {
+    /// Behind `wfh:function/state` and `wasi:keyvalue`.
+    pub state: Option<Arc<dyn StateStore>>,
+    /// Behind `wfh:function/publish`.
+    pub publisher: Option<Arc<dyn Publisher>>,
 }
 
 /// Outgoing calls of all functions.
@@ -119,6 +132,10 @@ pub struct FunctionConfig {
     pub http: Vec<HttpGrant>,
     /// Functions it may call as `http://NAME.wfh.internal/`.
     pub invoke: Vec<FunctionName>,
+    /// Targets it may send and emit to.
+    pub send: Vec<Target>,
+    /// Whether it may keep state.
+    pub state: bool,
     /// Outgoing calls an invocation may have open at once.
     pub outgoing_max: usize,
 }
@@ -142,6 +159,8 @@ impl FunctionConfig {
             files: Vec::new(),
             http: Vec::new(),
             invoke: Vec::new(),
+            send: Vec::new(),
+            state: false,
             outgoing_max: 16,
         }
     }

@@ -11,6 +11,7 @@ use wfh_invoke::WeakDispatcher;
 use crate::cache::Cache;
 use crate::capability;
 use crate::function::{IDLE_MAX, Idle, Loaded, Shared};
+use crate::init::Inside;
 use crate::inspect::{Shape, inspect};
 use crate::instance::Pre;
 use crate::outgoing::Environment;
@@ -84,11 +85,14 @@ impl Engine {
     /// Anything that would keep the function from answering.
     pub fn load(&self, config: FunctionConfig, wasm: &[u8]) -> Result<Function, EngineError> {
         let shape = inspect(wasm)?;
+        capability::grants::check(&shape.imports, &config, &self.config.capabilities)?;
         check_directories(&config)?;
         let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
         let component = self.component(half, &config, &shape, wasm)?;
-        let imports = |error: wasmtime::Error| unsatisfied(half, &component, &error);
-        let pre = half.linker.instantiate_pre(&component).map_err(imports)?;
+        // What the imports are called is right by now; their types need not be.
+        let mismatch =
+            |error: wasmtime::Error| EngineError::Imports { imports: vec![format!("{error:#}")] };
+        let pre = half.linker.instantiate_pre(&component).map_err(mismatch)?;
         let pre = Pre::new(shape.kind, pre).map_err(|e| EngineError::Compile(format!("{e:#}")))?;
         Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
@@ -96,6 +100,7 @@ impl Engine {
             engine: half.engine.clone(),
             pre,
             environment: Arc::clone(&self.environment),
+            capabilities: self.config.capabilities.clone(),
             client: OnceLock::new(),
             background: self.background(),
             ticker: Arc::clone(&self.ticker),
@@ -168,14 +173,11 @@ impl Engine {
         wasm: &[u8],
     ) -> Result<Option<Vec<u8>>, EngineError> {
         let _ticking = self.ticker.hold();
-        let limits = (config.memory_bytes_max, config.table_elements_max);
-        match init::snapshot(
-            &half.engine,
-            wasm,
-            (interface, half.generation),
-            limits,
-            self.config.init_timeout,
-        ) {
+        let inside = Inside::new(config);
+        let timeout = self.config.init_timeout;
+        let made =
+            init::snapshot(&half.engine, wasm, (interface, half.generation), inside, timeout);
+        match made {
             Ok(snapshot) => Ok(Some(snapshot)),
             Err(error) if config.init == InitMode::Lenient => {
                 tracing::warn!(function = %config.name, %error, "served without a snapshot");
@@ -216,6 +218,10 @@ fn linker(engine: &wasmtime::Engine, generation: Generation) -> wasmtime::Result
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     capability::config::add_to_linker(&mut linker)?;
     capability::event::add_to_linker(&mut linker)?;
+    capability::log::add_to_linker(&mut linker)?;
+    capability::state::add_to_linker(&mut linker)?;
+    capability::keyvalue::add_to_linker(&mut linker)?;
+    capability::publish::add_to_linker(&mut linker)?;
     if generation == Generation::P3 {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
@@ -230,18 +236,4 @@ fn check_directories(config: &FunctionConfig) -> Result<(), EngineError> {
         }
     }
     Ok(())
-}
-
-/// Names every import that is missing, not only the first.
-fn unsatisfied(half: &Half, component: &Component, error: &wasmtime::Error) -> EngineError {
-    let ty = component.component_type();
-    let mut imports: Vec<String> = Vec::new();
-    for (name, _) in ty.imports(&half.engine) {
-        let known = half.linker.clone().instance(name).is_ok();
-        if !known {
-            imports.push(name.to_owned());
-        }
-    }
-    imports.push(format!("({error:#})"));
-    EngineError::Imports { imports }
 }

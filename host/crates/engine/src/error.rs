@@ -25,10 +25,10 @@ pub enum EngineError {
         /// What it has.
         exports: Vec<String>,
     },
-    /// It imports something this host does not have.
-    #[error("the component imports what this host does not offer: {}", list(.imports))]
+    /// It imports something that this host does not have or the manifest does not grant.
+    #[error("the component imports what it is not given: {}", .imports.join("; "))]
     Imports {
-        /// The interfaces.
+        /// The interfaces, each with the reason.
         imports: Vec<String>,
     },
     /// It uses a capability that comes with a later version.

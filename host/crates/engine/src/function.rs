@@ -9,11 +9,10 @@ use wasmtime::Engine;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{
-    HttpInput, Input, Invocation, Invoke, Outcome, Reply, Tail, collect_body, event_from_request,
-    response_from_reply,
+    EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Tail, collect_body,
+    event_from_request, reply_from_response, request_from_item, response_from_reply,
 };
 
-use crate::FunctionConfig;
 use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
 use crate::concurrent;
 use crate::inspect::Kind;
@@ -22,6 +21,7 @@ use crate::outgoing::{Client, Environment};
 use crate::running::{Answer, Background, Call, CancelOnDrop, GuestTask};
 use crate::sandbox::CallInfo;
 use crate::ticker::Ticker;
+use crate::{Capabilities, FunctionConfig};
 
 /// A sandbox that nobody called for this long is dropped.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) pre: Pre,
     pub(crate) variables: WasiConfigVariables,
     pub(crate) environment: Arc<Environment>,
+    pub(crate) capabilities: Capabilities,
     pub(crate) client: OnceLock<Client>,
     pub(crate) background: Background,
     pub(crate) ticker: Arc<Ticker>,
@@ -175,10 +176,38 @@ impl Function {
         if running.went_well() { answer.map(in_one_piece) } else { answer }
     }
 
-    async fn run_p3(&self, call: CallInfo, input: Box<HttpInput>) -> Answer {
+    async fn run_http(&self, call: CallInfo, input: Box<HttpInput>) -> Answer {
         match &self.concurrent {
             Some(handler) => concurrent::run(handler, call, input.request).await,
             None => self.run(call, Input::Http(input)).await,
+        }
+    }
+
+    /// An HTTP function given events: each is a request, in order, and each answer an outcome.
+    async fn run_as_requests(&self, call: CallInfo, items: Vec<Item>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(items.len());
+        for item in items {
+            let reply = self.run_as_request(call.clone(), item).await;
+            outcomes.push(match reply {
+                Ok(reply) => Outcome::Done(Reply::Event(reply)),
+                Err(failure) => Outcome::Failed(failure),
+            });
+        }
+        outcomes
+    }
+
+    async fn run_as_request(&self, call: CallInfo, item: Item) -> Result<EventReply, Failure> {
+        let config = &self.shared.config;
+        let call = CallInfo { event_key: Some(item.event_key.clone()), ..call };
+        let route = item.path.clone().unwrap_or_else(|| "/".into());
+        let request = request_from_item(item, &config.name, &call.trace)?;
+        let input = Box::new(HttpInput { request, route });
+        match self.run_http(call, input).await?.pop() {
+            Some(Outcome::Done(Reply::Http(response, _tail))) => {
+                reply_from_response(response, config.event_bytes_max).await
+            }
+            Some(Outcome::Failed(failure)) => Err(failure),
+            _ => Err(lost()),
         }
     }
 
@@ -199,19 +228,12 @@ impl Invoke for Function {
         Box::pin(async move {
             let items = invocation.input.items();
             let call = call_info(&invocation);
-            let answer = match (self.shared.kind, invocation.input) {
-                (Kind::HttpP3, Input::Http(input)) => self.run_p3(call, input).await,
-                (Kind::Event | Kind::Batch, Input::Http(input)) => {
-                    self.run_as_event(call, *input).await
-                }
-                (Kind::HttpP2, input @ Input::Http(_))
-                | (Kind::Event | Kind::Batch, input @ Input::Events(_)) => {
-                    self.run(call, input).await
-                }
-                (Kind::HttpP2 | Kind::HttpP3, Input::Events(_)) => Err(Failure::new(
-                    FailureClass::Internal,
-                    "no trigger of this version gives events to an HTTP function",
-                )),
+            let is_http = self.shared.kind.is_http();
+            let answer = match invocation.input {
+                Input::Http(input) if is_http => self.run_http(call, input).await,
+                Input::Http(input) => self.run_as_event(call, *input).await,
+                Input::Events(events) if is_http => Ok(self.run_as_requests(call, events).await),
+                input @ Input::Events(_) => self.run(call, input).await,
             };
             answer.unwrap_or_else(|failure| {
                 (0..items).map(|_| Outcome::Failed(failure.clone())).collect()
@@ -235,6 +257,7 @@ fn call_info(invocation: &Invocation) -> CallInfo {
         id: invocation.id,
         deadline: invocation.deadline,
         hops: invocation.hops,
+        attempts_max: invocation.attempts_max,
         trace: invocation.trace.clone(),
         event_key,
     }
@@ -285,7 +308,7 @@ async fn call_guest(
             running.answer(Ok(outcomes));
             Ok(())
         }
-        (Exports::Event(_) | Exports::Batch(_), Input::Http(_)) => {
+        (_, Input::Http(_)) => {
             Err(Failure::new(FailureClass::Internal, "an event function was given a request"))
         }
     }

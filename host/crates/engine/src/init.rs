@@ -9,13 +9,13 @@ use wasmtime::{Engine, Store};
 use wasmtime_wizer::Wizer;
 
 use crate::EngineError;
-use crate::limiter::Limiter;
 use crate::pool::Generation;
 use crate::running::on_epoch;
 
 mod inside;
 
-use inside::{Inside, linker};
+pub(crate) use inside::Inside;
+use inside::linker;
 
 /// What the snapshotter may copy between host and guest: more than any memory we allow.
 const HOSTCALL_FUEL: usize = 8 << 30;
@@ -25,7 +25,7 @@ pub(crate) fn snapshot(
     engine: &Engine,
     wasm: &[u8],
     (interface, generation): (&str, Generation),
-    (memory_bytes_max, table_elements_max): (u64, u32),
+    inside: Inside,
     init_timeout: Duration,
 ) -> Result<Vec<u8>, EngineError> {
     let runtime = Builder::new_current_thread()
@@ -33,10 +33,9 @@ pub(crate) fn snapshot(
         .build()
         .map_err(|error| EngineError::Init(error.to_string()))?;
     // The snapshotter panics where it should fail; nothing of its state is looked at afterwards.
-    let limiter = Limiter::new(memory_bytes_max, table_elements_max);
     let ran = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let run = run(engine, wasm, (interface, generation), limiter);
+            let run = run(engine, wasm, (interface, generation), inside);
             let timed = tokio::time::timeout(init_timeout, run).await;
             timed.map_err(|_| EngineError::Init(format!("it took longer than {init_timeout:?}")))?
         })
@@ -50,12 +49,12 @@ async fn run(
     engine: &Engine,
     wasm: &[u8],
     (interface, generation): (&str, Generation),
-    limiter: Limiter,
+    inside: Inside,
 ) -> Result<Vec<u8>, EngineError> {
     let failed = |error: wasmtime::Error| EngineError::Init(format!("{error:#}"));
     let (name, version) = interface.split_once('@').unwrap_or((interface, "0.1.0"));
     let function = format!("{name}.init@{version}()");
-    let mut store = Store::new(engine, Inside::new(limiter));
+    let mut store = Store::new(engine, inside);
     store.limiter(|inside| &mut inside.limiter);
     store.set_hostcall_fuel(HOSTCALL_FUEL);
     store.epoch_deadline_callback(|_| Ok(on_epoch()));
@@ -71,9 +70,11 @@ async fn run(
     if let [Val::Result(Err(reason))] = values.as_slice() {
         return Err(EngineError::Init(reason_text(reason.as_deref())));
     }
+    store.data().log.flush();
     if !store.data().left_nothing_open() {
-        let detail = "it left a handle open (a printed stream, a file or a request), which would \
-                      trap in every sandbox made from the snapshot";
+        let detail = "it left a handle open (a printed stream, a clock or a request), which would \
+                      trap in every sandbox made from the snapshot; to say something, call \
+                      wfh:function/log instead of printing";
         return Err(EngineError::Init(detail.to_owned()));
     }
     Ok(snapshot)

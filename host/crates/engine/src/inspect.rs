@@ -1,14 +1,12 @@
 //! What a component is, read from its imports and exports before anything is compiled.
 
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
+use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
 
 use crate::EngineError;
 
 const EXPECTED: &str = "wasi:http/incoming-handler@0.2, wasi:http/handler@0.3, \
-    wfh:function/handler@0.1 or wfh:function/batch-handler@0.1";
-
-/// Imports that later versions of this host will offer.
-const NOT_OFFERED: &[&str] = &["wfh:function/publish", "wfh:function/state", "wasi:keyvalue/"];
+    wfh:function/handler@0.1, wfh:function/batch-handler@0.1, wfh:function/async-handler@0.1 or \
+    wfh:function/async-batch-handler@0.1";
 
 /// How a function is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +19,22 @@ pub(crate) enum Kind {
     Event,
     /// `wfh:function/batch-handler@0.1`
     Batch,
+    /// `wfh:function/async-handler@0.1`
+    AsyncEvent,
+    /// `wfh:function/async-batch-handler@0.1`
+    AsyncBatch,
+}
+
+impl Kind {
+    /// Whether it only runs on the engine with WASI 0.3.
+    fn is_p3(self) -> bool {
+        matches!(self, Self::HttpP3 | Self::AsyncEvent | Self::AsyncBatch)
+    }
+
+    /// Whether it is called with requests.
+    pub(crate) fn is_http(self) -> bool {
+        matches!(self, Self::HttpP2 | Self::HttpP3)
+    }
 }
 
 /// A component's outside.
@@ -31,6 +45,8 @@ pub(crate) struct Shape {
     pub(crate) init: Option<String>,
     /// Whether it needs the engine with WASI 0.3.
     pub(crate) is_p3: bool,
+    /// The full names of what it imports.
+    pub(crate) imports: Vec<String>,
 }
 
 /// Reads the outside of a component.
@@ -40,16 +56,11 @@ pub(crate) fn inspect(wasm: &[u8]) -> Result<Shape, EngineError> {
         .iter()
         .find_map(|name| kind_of(name))
         .ok_or_else(|| EngineError::NoHandler { expected: EXPECTED, exports: exports.clone() })?;
-    let later = |name: &&String| NOT_OFFERED.iter().any(|prefix| name.starts_with(prefix));
-    let not_offered: Vec<String> = imports.iter().filter(later).cloned().collect();
-    if !not_offered.is_empty() {
-        return Err(EngineError::NotOffered { imports: not_offered });
-    }
-    let is_p3 = imports.iter().chain(&exports).any(|name| {
+    let speaks_p3 = imports.iter().chain(&exports).any(|name| {
         name.starts_with("wasi:") && name.split_once('@').is_some_and(|(_, v)| v.starts_with("0.3"))
     });
     let init = exports.into_iter().find(|name| name.starts_with("wfh:function/init@0.1"));
-    Ok(Shape { kind, init, is_p3 })
+    Ok(Shape { kind, init, is_p3: kind.is_p3() || speaks_p3, imports })
 }
 
 fn kind_of(export: &str) -> Option<Kind> {
@@ -59,6 +70,8 @@ fn kind_of(export: &str) -> Option<Kind> {
         () if is("wasi:http/handler@0.3") => Some(Kind::HttpP3),
         () if is("wfh:function/handler@0.1") => Some(Kind::Event),
         () if is("wfh:function/batch-handler@0.1") => Some(Kind::Batch),
+        () if is("wfh:function/async-handler@0.1") => Some(Kind::AsyncEvent),
+        () if is("wfh:function/async-batch-handler@0.1") => Some(Kind::AsyncBatch),
         () => None,
     }
 }
@@ -79,7 +92,10 @@ fn names(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), EngineError> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    imports.push(import.map_err(invalid)?.name.name.to_owned());
+                    let import = import.map_err(invalid)?;
+                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                        imports.push(import.name.name.to_owned());
+                    }
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {

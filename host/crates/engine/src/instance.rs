@@ -9,7 +9,10 @@ use wasmtime_wasi_http::handler::Proxy;
 use wasmtime_wasi_http::{p2, p3};
 use wfh_event::{Failure, FailureClass};
 
-use crate::capability::event::{BatchFunction, BatchFunctionPre, EventFunction, EventFunctionPre};
+use crate::capability::event::{
+    AsyncBatchFunction, AsyncBatchFunctionPre, AsyncEventFunction, AsyncEventFunctionPre,
+    BatchFunction, BatchFunctionPre, EventFunction, EventFunctionPre,
+};
 use crate::function::Shared;
 use crate::inspect::Kind;
 use crate::running::on_epoch;
@@ -22,6 +25,8 @@ pub(crate) enum Pre {
     HttpP3(p3::bindings::ServicePre<Sandbox>),
     Event(EventFunctionPre<Sandbox>),
     Batch(BatchFunctionPre<Sandbox>),
+    AsyncEvent(AsyncEventFunctionPre<Sandbox>),
+    AsyncBatch(AsyncBatchFunctionPre<Sandbox>),
 }
 
 impl Pre {
@@ -31,6 +36,8 @@ impl Pre {
             Kind::HttpP3 => Self::HttpP3(p3::bindings::ServicePre::new(pre)?),
             Kind::Event => Self::Event(EventFunctionPre::new(pre)?),
             Kind::Batch => Self::Batch(BatchFunctionPre::new(pre)?),
+            Kind::AsyncEvent => Self::AsyncEvent(AsyncEventFunctionPre::new(pre)?),
+            Kind::AsyncBatch => Self::AsyncBatch(AsyncBatchFunctionPre::new(pre)?),
         })
     }
 }
@@ -42,6 +49,8 @@ pub(crate) enum Exports {
     HttpP3(Proxy),
     Event(EventFunction),
     Batch(BatchFunction),
+    AsyncEvent(AsyncEventFunction),
+    AsyncBatch(AsyncBatchFunction),
 }
 
 /// A sandbox that runs, or waits for its next call.
@@ -79,6 +88,8 @@ async fn instantiate(pre: &Pre, store: &mut Store<Sandbox>) -> wasmtime::Result<
         Pre::HttpP3(pre) => Exports::HttpP3(Proxy::P3(pre.instantiate_async(store).await?)),
         Pre::Event(pre) => Exports::Event(pre.instantiate_async(store).await?),
         Pre::Batch(pre) => Exports::Batch(pre.instantiate_async(store).await?),
+        Pre::AsyncEvent(pre) => Exports::AsyncEvent(pre.instantiate_async(store).await?),
+        Pre::AsyncBatch(pre) => Exports::AsyncBatch(pre.instantiate_async(store).await?),
     })
 }
 

@@ -22,9 +22,15 @@ mod pool;
 mod precompiled;
 mod running;
 mod sandbox;
+#[cfg(test)]
+#[path = "../tests/support/memory.rs"]
+#[allow(dead_code, reason = "shared with the tests of tests/")]
+mod testing;
 mod ticker;
 
-pub use config::{EngineConfig, FileGrant, FunctionConfig, InitMode, OutgoingConfig, PagemapScan};
+pub use config::{
+    Capabilities, EngineConfig, FileGrant, FunctionConfig, InitMode, OutgoingConfig, PagemapScan,
+};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use function::Function;

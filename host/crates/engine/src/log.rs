@@ -1,5 +1,7 @@
-//! Guest output: lines become log records, bounded per invocation.
+//! Guest output: printed lines and structured records become log records, bounded together per
+//! invocation.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -10,8 +12,16 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wfh_event::{FunctionName, InvocationId};
 
+use crate::capability::log::Level;
+
+/// The fields of a record, by name.
+pub(crate) type Fields = Vec<(String, String)>;
+
 /// A line longer than this is broken into several records.
 const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// What stands for the invocation in the records of an init.
+const NO_INVOCATION: &str = "init";
 
 /// Which of the guest's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +45,8 @@ pub(crate) struct GuestLog(Arc<Mutex<State>>);
 
 struct State {
     function: FunctionName,
-    invocation: InvocationId,
+    /// `None` before the snapshot.
+    invocation: Option<InvocationId>,
     bytes_max: u64,
     bytes_left: u64,
     truncated: bool,
@@ -44,7 +55,12 @@ struct State {
 }
 
 impl GuestLog {
-    pub(crate) fn new(function: FunctionName, invocation: InvocationId, bytes_max: u64) -> Self {
+    /// The output of one invocation, or of an init.
+    pub(crate) fn new(
+        function: FunctionName,
+        invocation: Option<InvocationId>,
+        bytes_max: u64,
+    ) -> Self {
         Self(Arc::new(Mutex::new(State {
             function,
             invocation,
@@ -59,7 +75,7 @@ impl GuestLog {
     /// The next invocation of the same sandbox begins.
     pub(crate) fn begin(&self, invocation: InvocationId) {
         let mut state = self.lock();
-        state.invocation = invocation;
+        state.invocation = Some(invocation);
         state.bytes_left = state.bytes_max;
         state.truncated = false;
     }
@@ -72,6 +88,15 @@ impl GuestLog {
             if !rest.is_empty() {
                 state.emit(stream, &rest);
             }
+        }
+    }
+
+    /// Writes a record that the guest made, unless the budget is spent.
+    pub(crate) fn record(&self, level: Level, target: &str, message: &str, fields: Fields) {
+        let bytes = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let mut state = self.lock();
+        if state.take(bytes + target.len() + message.len()) {
+            state.emit_record(level, cut(target), cut(message), &as_json(fields));
         }
     }
 
@@ -109,18 +134,52 @@ impl State {
     /// Takes from the budget; what is beyond it is dropped, with one record that says so.
     fn within_budget<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let fits = usize::try_from(self.bytes_left).unwrap_or(usize::MAX).min(bytes.len());
-        self.bytes_left -= fits as u64;
-        if fits < bytes.len() && !self.truncated {
+        self.take(bytes.len());
+        bytes.get(..fits).unwrap_or_default()
+    }
+
+    /// Takes from the budget; whether it was enough. When it is not, nothing is left of it.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.bytes_left.checked_sub(bytes as u64);
+        self.bytes_left = left.unwrap_or(0);
+        if left.is_none() && !self.truncated {
             self.truncated = true;
             tracing::warn!(
                 target: "wfh::guest",
                 function = %self.function,
-                invocation = %self.invocation,
+                invocation = %self.invocation(),
                 log_bytes_max = self.bytes_max,
                 "guest output truncated"
             );
         }
-        bytes.get(..fits).unwrap_or_default()
+        left.is_some()
+    }
+
+    fn invocation(&self) -> impl fmt::Display {
+        self.invocation.map_or_else(|| NO_INVOCATION.to_owned(), |id| id.to_string())
+    }
+
+    fn emit_record(&self, level: Level, target: &str, message: &str, fields: &str) {
+        macro_rules! record {
+            ($level:ident) => {
+                tracing::event!(
+                    target: "wfh::guest",
+                    tracing::Level::$level,
+                    function = %self.function,
+                    invocation = %self.invocation(),
+                    guest_target = target,
+                    fields,
+                    "{message}"
+                )
+            };
+        }
+        match level {
+            Level::Trace => record!(TRACE),
+            Level::Debug => record!(DEBUG),
+            Level::Info => record!(INFO),
+            Level::Warn => record!(WARN),
+            Level::Error => record!(ERROR),
+        }
     }
 
     fn append(&mut self, stream: Stream, part: &[u8]) {
@@ -138,12 +197,36 @@ impl State {
         tracing::info!(
             target: "wfh::guest",
             function = %self.function,
-            invocation = %self.invocation,
+            invocation = %self.invocation(),
             stream = stream.as_str(),
             line = %String::from_utf8_lossy(line),
             "guest output"
         );
     }
+}
+
+/// A text, cut at the length of a line.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LINE_BYTES_MAX)).unwrap_or(text)
+}
+
+/// An object of the fields; those beyond the length of a line are only counted.
+fn as_json(fields: Fields) -> String {
+    let (mut left, mut dropped) = (LINE_BYTES_MAX, 0_u32);
+    let mut object = serde_json::Map::new();
+    for (name, value) in fields {
+        match left.checked_sub(name.len() + value.len()) {
+            Some(rest) => {
+                left = rest;
+                object.insert(name, value.into());
+            }
+            None => dropped += 1,
+        }
+    }
+    if dropped > 0 {
+        object.insert("fields_dropped".to_owned(), dropped.into());
+    }
+    serde_json::Value::Object(object).to_string()
 }
 
 /// One of the two streams. Writing never waits.

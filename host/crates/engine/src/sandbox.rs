@@ -9,11 +9,11 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wfh_event::InvocationId;
 use wfh_telemetry::TraceContext;
 
-use crate::FileGrant;
 use crate::function::Shared;
 use crate::limiter::Limiter;
 use crate::log::{GuestLog, Stream};
 use crate::outgoing::Outgoing;
+use crate::{FileGrant, FunctionConfig};
 
 /// The call a sandbox serves now.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(crate) struct CallInfo {
     pub(crate) id: InvocationId,
     pub(crate) deadline: Option<Instant>,
     pub(crate) hops: u8,
+    pub(crate) attempts_max: u32,
     pub(crate) trace: TraceContext,
     /// What outgoing calls carry as `Wfh-Event-Key`; none in a batch.
     pub(crate) event_key: Option<String>,
@@ -33,6 +34,7 @@ impl CallInfo {
             id: InvocationId::from_parts(0, 0),
             deadline: None,
             hops: 0,
+            attempts_max: 1,
             trace: TraceContext::root(),
             event_key: None,
         }
@@ -47,8 +49,9 @@ pub(crate) struct Sandbox {
     table: ResourceTable,
     http: WasiHttpCtx,
     outgoing: Outgoing,
-    /// Made when the guest first asks: many guests never do.
-    wasi: Option<(WasiCtx, GuestLog)>,
+    /// Both are made when the guest first asks: many guests never do.
+    wasi: Option<WasiCtx>,
+    log: Option<GuestLog>,
 }
 
 impl Sandbox {
@@ -62,6 +65,7 @@ impl Sandbox {
             table,
             http: WasiHttpCtx::new(),
             wasi: None,
+            log: None,
             call,
             function,
         }
@@ -69,7 +73,7 @@ impl Sandbox {
 
     /// The next call of a reused sandbox begins.
     pub(crate) fn begin(&mut self, call: Arc<CallInfo>) {
-        if let Some((_, log)) = &self.wasi {
+        if let Some(log) = &self.log {
             log.begin(call.id);
         }
         self.outgoing.begin(Arc::clone(&call));
@@ -78,7 +82,7 @@ impl Sandbox {
 
     /// The call has ended: what it printed without a newline is written out.
     pub(crate) fn end(&mut self) {
-        if let Some((_, log)) = &self.wasi {
+        if let Some(log) = &self.log {
             log.flush();
         }
     }
@@ -87,22 +91,30 @@ impl Sandbox {
         &mut self.table
     }
 
-    fn make_wasi(function: &Shared, call: &CallInfo) -> (WasiCtx, GuestLog) {
-        let config = &function.config;
-        let log = GuestLog::new(config.name.clone(), call.id, config.log_bytes_max);
-        let mut builder = WasiCtxBuilder::new();
-        builder
-            .envs(&config.env)
-            .stdout(log.stream(Stream::Stdout))
-            .stderr(log.stream(Stream::Stderr))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
-        for grant in &config.files {
-            preopen(&mut builder, grant);
-        }
-        (builder.build(), log)
+    /// Where its output goes.
+    pub(crate) fn log(&mut self) -> &GuestLog {
+        let (config, id) = (&self.function.config, self.call.id);
+        self.log.get_or_insert_with(|| make_log(config, id))
     }
+}
+
+fn make_log(config: &FunctionConfig, id: InvocationId) -> GuestLog {
+    GuestLog::new(config.name.clone(), Some(id), config.log_bytes_max)
+}
+
+fn make_wasi(config: &FunctionConfig, log: &GuestLog) -> WasiCtx {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .envs(&config.env)
+        .stdout(log.stream(Stream::Stdout))
+        .stderr(log.stream(Stream::Stderr))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    for grant in &config.files {
+        preopen(&mut builder, grant);
+    }
+    builder.build()
 }
 
 /// The directory was there when the function was loaded; if it is gone by now, the guest finds
@@ -122,8 +134,11 @@ impl Drop for Sandbox {
 
 impl WasiView for Sandbox {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (function, call) = (&self.function, &self.call);
-        let (ctx, _) = self.wasi.get_or_insert_with(|| Self::make_wasi(function, call));
+        let (config, id, log) = (&self.function.config, self.call.id, &mut self.log);
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let log = log.get_or_insert_with(|| make_log(config, id));
+            make_wasi(config, log)
+        });
         WasiCtxView { ctx, table: &mut self.table }
     }
 }

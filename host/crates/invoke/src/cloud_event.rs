@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use wfh_event::{Event, EventError, EventId, Failure, FailureClass, InvocationId};
 
-use crate::{Body, EventReply, Item, bytes_body, empty_body};
+use crate::{Body, EventReply, Item, bytes_body, empty_body, header_text};
 
 const BINARY_PREFIX: &str = "ce-";
 /// Our own header, and what the guest sees as `event-key`.
@@ -44,7 +44,7 @@ pub fn event_from_request(
         ("method".to_owned(), parts.method.to_string()),
     ];
     let headers = raw_headers(&parts.headers);
-    Ok(Item { event, attempt: 1, event_key, key: None, headers, attributes })
+    Ok(Item { headers, attributes, ..Item::new(event, event_key) })
 }
 
 fn binary(
@@ -52,10 +52,15 @@ fn binary(
     content_type: Option<String>,
     data: Option<Bytes>,
 ) -> Result<Event, EventError> {
-    let attributes = headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().strip_prefix(BINARY_PREFIX)?, value.to_str().ok()?))
-    });
-    Event::from_attributes(attributes, content_type, data)
+    let attributes: Vec<(&str, String)> = headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix(BINARY_PREFIX)?;
+            Some((name, header_text::decode(value.to_str().ok()?)))
+        })
+        .collect();
+    let pairs = attributes.iter().map(|(name, value)| (*name, value.as_str()));
+    Event::from_attributes(pairs, content_type, data)
 }
 
 fn is_structured(content_type: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Method, Request, Uri};
 use tokio::time::Instant;
 use wfh_event::{Event, InvocationId, Target};
 use wfh_telemetry::TraceContext;
@@ -20,6 +20,8 @@ pub struct Invocation {
     pub deadline: Option<Instant>,
     /// How many functions of this host the call has come through.
     pub hops: u8,
+    /// How many attempts there are in all, this one included.
+    pub attempts_max: u32,
     /// Where in which trace the call stands.
     pub trace: TraceContext,
     /// The payload.
@@ -57,6 +59,38 @@ pub struct Item {
     pub headers: Vec<(String, Bytes)>,
     /// Where it came from: route, topic, partition, ...
     pub attributes: Vec<(String, String)>,
+    /// Where an HTTP function receives it; `None` is `/`.
+    pub path: Option<Arc<str>>,
+    /// The request that it was, if it was one: an HTTP function receives that again.
+    pub http: Option<Box<HttpOrigin>>,
+}
+
+/// A request that was accepted to be served later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpOrigin {
+    /// Its method.
+    pub method: Method,
+    /// Its URI, path and query at least.
+    pub uri: Uri,
+    /// The headers that a guest may see.
+    pub headers: HeaderMap,
+}
+
+impl Item {
+    /// A first attempt at `event`, of which nothing more is known.
+    #[must_use]
+    pub fn new(event: Event, event_key: String) -> Self {
+        Self {
+            event,
+            attempt: 1,
+            event_key,
+            key: None,
+            headers: Vec::new(),
+            attributes: Vec::new(),
+            path: None,
+            http: None,
+        }
+    }
 }
 
 impl Input {

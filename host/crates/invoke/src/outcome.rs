@@ -10,7 +10,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use wfh_event::{Failure, FailureClass};
 
-use crate::Body;
+use crate::{Body, Outgoing};
 
 /// How one item ended.
 pub enum Outcome {
@@ -44,6 +44,9 @@ pub struct EventReply {
     pub data: Option<Bytes>,
     /// Attributes for destinations, by name.
     pub attributes: Vec<(String, String)>,
+    /// Events that become durable together with this success, or not at all. Their ids follow from
+    /// the event that caused them, so that another attempt emits the same events.
+    pub emit: Vec<Outgoing>,
 }
 
 /// How a streaming answer ended.

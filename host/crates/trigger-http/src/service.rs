@@ -84,6 +84,7 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
         target: route.target.clone(),
         deadline: None,
         hops: 0,
+        attempts_max: 1,
         trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
         input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
     };

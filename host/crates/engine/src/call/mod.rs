@@ -4,6 +4,7 @@ mod body;
 mod event;
 mod http_p2;
 mod http_p3;
+mod reply;
 
 pub(crate) use body::{in_one_piece, reply};
 pub(crate) use event::run as run_event;

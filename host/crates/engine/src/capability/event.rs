@@ -29,10 +29,33 @@ mod bindings {
             with: { "wfh:function/types": super::wfh::function::types },
         });
     }
+
+    /// The world of an event function on WASI 0.3.
+    pub mod async_event {
+        wasmtime::component::bindgen!({
+            path: "../../../wit",
+            world: "async-event-function",
+            require_store_data_send: true,
+            with: { "wfh:function/types": super::wfh::function::types },
+        });
+    }
+
+    /// The world of a batched function on WASI 0.3.
+    pub mod async_batch {
+        wasmtime::component::bindgen!({
+            path: "../../../wit",
+            world: "async-batch-function",
+            require_store_data_send: true,
+            with: { "wfh:function/types": super::wfh::function::types },
+        });
+    }
 }
 
+pub(crate) use bindings::async_batch::{AsyncBatchFunction, AsyncBatchFunctionPre};
+pub(crate) use bindings::async_event::{AsyncEventFunction, AsyncEventFunctionPre};
 pub(crate) use bindings::batch::{BatchFunction, BatchFunctionPre};
-pub(crate) use bindings::wfh::function::types as wit;
+#[allow(unreachable_pub, reason = "other generated bindings export it")]
+pub use bindings::wfh::function::types as wit;
 pub(crate) use bindings::{EventFunction, EventFunctionPre};
 
 /// What a handler borrows as its `context`. The sandbox knows the call; this is only the handle.
@@ -51,7 +74,7 @@ impl wit::HostContext for Sandbox {
     }
 
     fn attempts_max(&mut self, _: Resource<Context>) -> wasmtime::Result<u32> {
-        Ok(1)
+        Ok(self.call.attempts_max)
     }
 
     fn remaining_ms(&mut self, _: Resource<Context>) -> wasmtime::Result<u64> {

@@ -9,8 +9,11 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use crate::FunctionConfig;
+use crate::capability;
 use crate::capability::event::{Context, wit};
 use crate::limiter::Limiter;
+use crate::log::{GuestLog, Stream};
 use crate::pool::Generation;
 
 /// The names under which wasmtime-wasi 48 links the secure generator.
@@ -21,24 +24,37 @@ const NO_RANDOM: &str = "init must not draw from wasi:random/random: every sandb
                          snapshot would hold the same numbers";
 
 /// The data of the store that init runs in.
-pub(super) struct Inside {
+pub(crate) struct Inside {
     pub(super) limiter: Limiter,
+    pub(crate) log: GuestLog,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: NoCalls,
     config: WasiConfigVariables,
-    table: ResourceTable,
+    pub(crate) table: ResourceTable,
 }
 
 impl Inside {
-    pub(super) fn new(limiter: Limiter) -> Self {
+    /// What the init of a function is given: its limits and its log, none of its grants.
+    pub(crate) fn new(config: &FunctionConfig) -> Self {
+        let log = GuestLog::new(config.name.clone(), None, config.log_bytes_max);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(config.handles_max);
         Self {
-            limiter,
-            wasi: WasiCtxBuilder::new().allow_tcp(false).allow_udp(false).build(),
+            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max),
+            wasi: WasiCtxBuilder::new()
+                .stdout(log.stream(Stream::Stdout))
+                .stderr(log.stream(Stream::Stderr))
+                .insecure_random_seed(0)
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
+                .build(),
+            log,
             http: WasiHttpCtx::new(),
             hooks: NoCalls,
             config: WasiConfigVariables::new(),
-            table: ResourceTable::new(),
+            table,
         }
     }
 
@@ -57,6 +73,10 @@ pub(super) fn linker(engine: &Engine, generation: Generation) -> wasmtime::Resul
         WasiConfig::from(&inside.config)
     })?;
     wit::add_to_linker::<Inside, HasSelf<Inside>>(&mut linker, |inside| inside)?;
+    capability::log::add_to_linker(&mut linker)?;
+    capability::state::add_to_linker(&mut linker)?;
+    capability::keyvalue::add_to_linker(&mut linker)?;
+    capability::publish::add_to_linker(&mut linker)?;
     if generation == Generation::P3 {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::FunctionConfig;
 
 /// A component whose init runs `body`, which may call `$random`.
 fn component(body: &str) -> Vec<u8> {
@@ -33,7 +34,9 @@ fn run_init(body: &str, timeout: Duration) -> Result<Vec<u8>, EngineError> {
         }
     });
     let interface = ("wfh:function/init@0.1.0", Generation::P2);
-    snapshot(&engine, &component(body), interface, (1 << 20, 100), timeout)
+    let mut function = FunctionConfig::new("f".parse().unwrap());
+    (function.memory_bytes_max, function.table_elements_max) = (1 << 20, 100);
+    snapshot(&engine, &component(body), interface, Inside::new(&function), timeout)
 }
 
 const AMPLE: Duration = Duration::from_secs(20);

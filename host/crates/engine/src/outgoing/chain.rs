@@ -31,6 +31,7 @@ pub(super) async fn call(
         target: Target::Function(name),
         deadline: caller.deadline,
         hops: caller.hops.saturating_add(1),
+        attempts_max: 1,
         trace: caller.trace.child(),
         input: Input::Http(Box::new(HttpInput { request, route: "/{*rest}".into() })),
     };

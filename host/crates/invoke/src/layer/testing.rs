@@ -50,6 +50,7 @@ pub(crate) fn with_body(body: Body) -> Invocation {
         target: "function:fake".parse().unwrap(),
         deadline: None,
         hops: 0,
+        attempts_max: 1,
         trace: TraceContext::root(),
         input: Input::Http(Box::new(HttpInput { request: Request::new(body), route: "/".into() })),
     }
