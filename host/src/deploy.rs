@@ -2,29 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
-use wfh_invoke::{
-    Acceptor, Dispatcher, Durability, Forward, FunctionPolicy, HostLimit, Invoke, Router, Slot,
-    Stacked, Takes,
-};
-use wfh_manifest::{Manifest, Mode, RouteTable};
-use wfh_trigger_http::{Route, RouteMode, Routes};
+use wfh_invoke::{Dispatcher, FunctionPolicy, HostLimit, Invoke, Router, Slot};
+use wfh_manifest::{Manifest, RouteTable};
+use wfh_trigger_http::{Route, Routes};
 
 use crate::error::Error;
 use crate::load::{Loaded, Loading, Source};
 use crate::manifest_file::ManifestFile;
 use crate::progress::Compiling;
-use crate::pulling::{self, Pulling};
 use crate::settings::{self, Secrets};
-
-/// How long a body may take that becomes an event for a queue or a topic.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-type Functions = HashMap<FunctionName, Deployed>;
 
 /// Everything that calls can reach.
 pub(crate) struct Deployment {
@@ -32,9 +22,7 @@ pub(crate) struct Deployment {
     host: HostLimit,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) routes: Routes,
-    durability: Option<Durability>,
-    pulling: Option<Pulling>,
-    functions: Functions,
+    functions: HashMap<FunctionName, Deployed>,
     /// What was applied last.
     manifest: Option<Manifest>,
 }
@@ -42,22 +30,14 @@ pub(crate) struct Deployment {
 /// A function that serves.
 struct Deployed {
     slot: Slot,
-    stacked: Stacked,
+    stack: Arc<dyn Invoke>,
     policy: FunctionPolicy,
     source: Source,
-    made: Made,
 }
-
-/// What a loaded function says of itself.
-type Made = (Takes, String);
 
 impl Deployment {
     /// A deployment of nothing yet.
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        manifest: &Manifest,
-        durability: Option<Durability>,
-    ) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, manifest: &Manifest) -> Self {
         let dispatcher = Dispatcher::new(Router::default());
         engine.set_dispatcher(dispatcher.downgrade());
         Self {
@@ -65,8 +45,6 @@ impl Deployment {
             host: HostLimit::new(manifest.limits.invocations_max as usize),
             dispatcher,
             routes: Routes::new(ArcSwap::from_pointee(RouteTable::default())),
-            durability,
-            pulling: None,
             functions: HashMap::new(),
             manifest: None,
         }
@@ -85,34 +63,23 @@ impl Deployment {
             let Some(described) = file.manifest.functions.get(&loaded.name) else {
                 continue;
             };
+            let policy = settings::policy(&file.manifest, &loaded.name, described);
             let name = loaded.name.clone();
-            let policy = |made| settings::policy(&file.manifest, &name, described, made);
             if let Some(deployed) = self.deploy(loaded, policy) {
                 functions.insert(name, deployed);
             }
         }
-        let routes = self.routes_of(file, &functions)?;
-        if let Some(durability) = &self.durability {
-            durability.targets.replace(pulling::places(&file.manifest)?);
+        let routes = routes(file, &functions)?;
+        let mut router = Router::default();
+        for (name, deployed) in &functions {
+            router.insert(Target::Function(name.clone()), Arc::clone(&deployed.stack));
         }
-        self.dispatcher.replace(self.router(file, &functions));
-        if let Some(pulling) = &mut self.pulling {
-            pulling.apply(&file.manifest)?;
-        }
+        self.dispatcher.replace(router);
         self.routes.store(routes.into());
         self.functions = functions;
         self.manifest = Some(file.manifest.clone());
         self.engine.evict_cache();
         Ok(true)
-    }
-
-    /// Lets `pulling` take work to what is deployed, now and after each change.
-    pub(crate) fn pull(&mut self, mut pulling: Pulling) -> Result<(), Error> {
-        if let Some(manifest) = &self.manifest {
-            pulling.apply(manifest)?;
-        }
-        self.pulling = Some(pulling);
-        Ok(())
     }
 
     fn load(&self, file: &ManifestFile) -> Result<Vec<Loaded>, Error> {
@@ -124,105 +91,45 @@ impl Deployment {
     }
 
     /// Keeps the stack of a function whose policy stays, so that its permits go on counting.
-    fn deploy(
-        &mut self,
-        loaded: Loaded,
-        policy: impl FnOnce(Made) -> FunctionPolicy,
-    ) -> Option<Deployed> {
+    fn deploy(&mut self, loaded: Loaded, policy: FunctionPolicy) -> Option<Deployed> {
         let Loaded { name, source, function } = loaded;
         let before = self.functions.remove(&name);
-        let made = match (&before, &function) {
-            (_, Some(function)) => (function.takes(), function.version().to_owned()),
-            (Some(deployed), None) => deployed.made.clone(),
-            (None, None) => return None,
-        };
-        let policy = policy(made.clone());
         let slot = match (&before, function) {
             (None, None) => return None,
             (None, Some(function)) => Slot::new(Arc::new(function)),
             (Some(deployed), None) => deployed.slot.clone(),
-            // One that takes something else now has a slot of its own: calls of the other kind may
-            // still be under way.
-            (Some(deployed), Some(function)) if deployed.made.0 != made.0 => {
-                Slot::new(Arc::new(function))
-            }
             (Some(deployed), Some(function)) => {
                 deployed.slot.replace(Arc::new(function));
                 deployed.slot.clone()
             }
         };
-        let stacked = match before {
-            Some(deployed) if deployed.policy == policy => deployed.stacked,
-            _ => policy.stack(slot.clone(), &self.host, self.durability.as_ref()),
+        let stack = match before {
+            Some(deployed) if deployed.policy == policy => deployed.stack,
+            _ => Arc::new(policy.stack(slot.clone(), &self.host)),
         };
-        Some(Deployed { slot, stacked, policy, source, made })
+        Some(Deployed { slot, stack, policy, source })
     }
+}
 
-    fn router(&self, file: &ManifestFile, functions: &Functions) -> Router {
-        let mut router = Router::default();
-        for (name, deployed) in functions {
-            router.insert(Target::Function(name.clone()), deployed.stacked.clone());
-        }
-        let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
-        let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
-        for target in queues.chain(topics) {
-            if let Some(durability) = &self.durability {
-                let forward = Forward::new(target.clone(), durability.clone());
-                let invoke: Arc<dyn Invoke> = Arc::new(Arc::new(forward));
-                router.insert(target, Stacked { invoke, acceptor: None, breaker: None });
-            }
-        }
-        router
-    }
-
-    fn routes_of(
-        &self,
-        file: &ManifestFile,
-        functions: &Functions,
-    ) -> Result<RouteTable<Route>, Error> {
-        let mut routes = Vec::new();
-        for trigger in &file.manifest.triggers.http {
-            let target = trigger.config.target.clone();
-            let Some(mode) = self.route_mode(file, functions, trigger.config.mode, &target) else {
-                continue;
-            };
-            let pattern = trigger.config.route.as_str().into();
-            routes.push((trigger.config.route(), Route { pattern, target, mode }));
-        }
-        RouteTable::build(routes).map_err(|conflicts| {
-            Error::Manifest(conflicts.iter().map(ToString::to_string).collect())
-        })
-    }
-
-    /// `None`: nothing takes the route; the manifest was checked for that.
-    fn route_mode(
-        &self,
-        file: &ManifestFile,
-        functions: &Functions,
-        mode: Mode,
-        target: &Target,
-    ) -> Option<RouteMode> {
-        let stacked = match target {
-            Target::Function(name) => functions.get(name).map(|found| &found.stacked),
-            Target::Queue(_) | Target::Topic(_) | Target::Stream(_) => None,
+fn routes(
+    file: &ManifestFile,
+    functions: &HashMap<FunctionName, Deployed>,
+) -> Result<RouteTable<Route>, Error> {
+    let mut routes = Vec::new();
+    for trigger in &file.manifest.triggers.http {
+        let Target::Function(name) = &trigger.config.target else {
+            continue;
         };
-        let acceptor = match stacked {
-            Some(stacked) => stacked.acceptor.clone(),
-            None => self.acceptor(file, target),
+        let Some(deployed) = functions.get(name) else {
+            continue;
         };
-        let invoke = stacked.map(|stacked| Arc::clone(&stacked.invoke));
-        Some(match (mode, invoke, acceptor) {
-            (Mode::Sync, Some(invoke), _) => RouteMode::Sync(invoke),
-            (Mode::Either, Some(invoke), Some(acceptor)) => RouteMode::Either(invoke, acceptor),
-            (Mode::Async | Mode::Either, _, Some(acceptor)) => RouteMode::Async(acceptor),
-            _ => return None,
-        })
+        let route = Route {
+            pattern: trigger.config.route.as_str().into(),
+            target: trigger.config.target.clone(),
+            stack: Arc::clone(&deployed.stack),
+        };
+        routes.push((trigger.config.route(), route));
     }
-
-    /// Accepts events for a target that is no function.
-    fn acceptor(&self, file: &ManifestFile, target: &Target) -> Option<Arc<Acceptor>> {
-        let durability = self.durability.clone()?;
-        let bounds = settings::bounds(&file.manifest, None);
-        Some(Arc::new(Acceptor::new(target.clone(), bounds, BODY_TIMEOUT, None, durability)))
-    }
+    RouteTable::build(routes)
+        .map_err(|conflicts| Error::Manifest(conflicts.iter().map(ToString::to_string).collect()))
 }

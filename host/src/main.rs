@@ -19,11 +19,9 @@ mod log;
 mod manifest_file;
 mod output;
 mod progress;
-mod pulling;
 mod runtime;
 mod serve;
 mod settings;
-mod store;
 mod verb;
 mod watch;
 

@@ -19,13 +19,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // L1: ports and policy.
     ("wfh-telemetry", &[]),
     ("wfh-store", &[]),
-    ("wfh-invoke", &["wfh-event", "wfh-store", "wfh-telemetry"]),
+    ("wfh-invoke", &["wfh-event", "wfh-telemetry"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
-    ("wfh-store-embedded", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
-    ("wfh-trigger-queue", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry"]),
-    ("wfh-trigger-schedule", &["wfh-event", "wfh-store", "wfh-invoke"]),
     ("wfh-admin", &["wfh-event", "wfh-telemetry", "wfh-invoke"]),
     // L3: everything.
     (
@@ -35,15 +32,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-manifest",
             "wfh-telemetry",
             "wfh-invoke",
-            "wfh-store",
             "wfh-engine",
-            "wfh-store-embedded",
-            "wfh-trigger-queue",
-            "wfh-trigger-schedule",
             "wfh-trigger-http",
             "wfh-admin",
         ],
     ),
+    // What guests link. It knows the WIT, and nothing of the host.
+    ("wfh-sdk", &["wfh-sdk-macros"]),
+    ("wfh-sdk-macros", &[]),
     ("wfh-benches", &["wfh-event", "wfh-telemetry", "wfh-invoke", "wfh-engine"]),
 ];
 
@@ -93,6 +89,18 @@ fn pure_crates_stay_pure() {
     }
 }
 
+/// The SDK carries its own copy, since authors may have nothing but its folder.
+#[test]
+fn the_sdk_carries_the_wit_of_this_tree() {
+    for (ours, copy) in [
+        ("wit/function.wit", "sdk/rust/wit/function/function.wit"),
+        ("guest-examples/inspect/wit/config.wit", "sdk/rust/wit/config/config.wit"),
+    ] {
+        let read = |path| fs::read_to_string(root().join(path)).unwrap();
+        assert!(read(ours) == read(copy), "{copy} is not {ours}: copy it");
+    }
+}
+
 #[test]
 fn outgoing_calls_cannot_fall_back_to_the_built_in_sender() {
     let metadata = metadata();
@@ -131,7 +139,9 @@ fn every_error_code_has_its_page_and_every_page_its_code() {
 #[test]
 fn every_manifest_in_configs_and_docs_parses() {
     let mut manifests = Vec::new();
-    for path in files(&root().join("configs"), "toml") {
+    let examples = files(&root().join("guest-examples"), "toml");
+    let examples = examples.into_iter().filter(|path| path.ends_with("wfh.toml"));
+    for path in files(&root().join("configs"), "toml").into_iter().chain(examples) {
         let text = fs::read_to_string(&path).unwrap();
         manifests.push((path.display().to_string(), text));
     }

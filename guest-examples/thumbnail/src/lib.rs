@@ -3,18 +3,11 @@
 //! `POST` the picture; `?size=N` (1 to 1024, default 160) is the side of the square that it shall
 //! fit. A picture that fits already keeps its size.
 
-use std::io::Cursor;
-
-use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
-use image::{DynamicImage, ImageDecoder, ImageResult, Limits};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{IncomingRequest, Method, ResponseOutparam};
 
 const SIZE_DEFAULT: u64 = 160;
 const SIZE_MAX: u64 = 1024;
-/// A few kilobytes of JPEG can unfold into gigabytes; larger pictures are refused by their header.
-const PICTURE_SIDE_MAX: u32 = 8192;
-const QUALITY_PERCENT: u8 = 85;
 
 struct Thumbnail;
 
@@ -32,7 +25,7 @@ impl Guest for Thumbnail {
         let Ok(picture) = support::request_body(&request) else {
             return support::text(response_out, 400, "the request body broke off\n");
         };
-        match thumbnail(&picture, side) {
+        match pictures::thumbnail(&picture, side) {
             Ok(jpeg) => support::respond(response_out, 200, "image/jpeg", &jpeg),
             Err(error) => {
                 support::text(response_out, 422, &format!("not a picture to work with: {error}\n"));
@@ -47,29 +40,4 @@ fn side(request: &IncomingRequest) -> Option<u32> {
         None => SIZE_DEFAULT,
     };
     (1..=SIZE_MAX).contains(&size).then(|| u32::try_from(size).ok())?
-}
-
-fn thumbnail(jpeg: &[u8], side: u32) -> ImageResult<Vec<u8>> {
-    let picture = decode(jpeg)?;
-    let small = if picture.width().max(picture.height()) <= side {
-        picture
-    } else {
-        picture.thumbnail(side, side)
-    };
-    let mut bytes = Vec::new();
-    small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY_PERCENT))?;
-    Ok(bytes)
-}
-
-/// Decodes and turns the picture the way its camera was held.
-fn decode(jpeg: &[u8]) -> ImageResult<DynamicImage> {
-    let mut decoder = JpegDecoder::new(Cursor::new(jpeg))?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(PICTURE_SIDE_MAX);
-    limits.max_image_height = Some(PICTURE_SIDE_MAX);
-    decoder.set_limits(limits)?;
-    let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
 }

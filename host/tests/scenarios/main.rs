@@ -28,6 +28,7 @@ mod outgoing;
 mod protocol;
 mod refused;
 mod reuse;
+mod sdk;
 mod shutdown;
 mod streaming;
 mod swap;

@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
@@ -89,8 +88,7 @@ impl Engine {
         capability::grants::check(&shape.imports, &config, &self.config.capabilities)?;
         check_directories(&config)?;
         let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
-        let digest = Sha256::digest(wasm);
-        let component = self.component(half, &config, &shape, (wasm, &digest))?;
+        let component = self.component(half, &config, &shape, wasm)?;
         // What the imports are called is right by now; their types need not be.
         let mismatch =
             |error: wasmtime::Error| EngineError::Imports { imports: vec![format!("{error:#}")] };
@@ -99,7 +97,6 @@ impl Engine {
         Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
             kind: shape.kind,
-            version: digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
             engine: half.engine.clone(),
             pre,
             environment: Arc::clone(&self.environment),
@@ -131,13 +128,13 @@ impl Engine {
         half: &Half,
         config: &FunctionConfig,
         shape: &Shape,
-        (wasm, digest): (&[u8], &[u8]),
+        wasm: &[u8],
     ) -> Result<Component, EngineError> {
         let salt = match &shape.init {
             Some(_) => format!("init {:?} {}", config.init, config.memory_bytes_max),
             None => String::new(),
         };
-        let key = Cache::key(&half.engine, digest, &salt);
+        let key = Cache::key(&half.engine, wasm, &salt);
         if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             match precompiled::load(&half.engine, &compiled) {
                 Ok(component) => return Ok(component),

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, Entry};
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wfh_event::{Failure, FailureClass, InvocationId};
@@ -13,9 +13,7 @@ use wfh_invoke::{Body, Outcome, Reply, ReplyBody, Tail, response_from_reply};
 use crate::problem::from_failure;
 use crate::watch::{InFlight, Watch};
 
-pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
-/// Says that an answer is that of an earlier, equal call.
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
 
 /// The body hyper writes.
 pub(crate) struct Answer {
@@ -49,10 +47,8 @@ pub(crate) fn answer(
     if watch.says_close() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Entry::Vacant(absent) = response.headers_mut().entry(INVOCATION_ID)
-        && let Ok(value) = HeaderValue::from_str(&id.to_string())
-    {
-        absent.insert(value);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(INVOCATION_ID, value);
     }
     response
 }

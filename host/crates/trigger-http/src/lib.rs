@@ -4,7 +4,6 @@
 //! the router gave it. Its main type is [`HttpTrigger`].
 
 mod accept;
-mod accepted;
 mod answer;
 mod config;
 mod connection;
@@ -15,6 +14,6 @@ mod service;
 mod tls;
 mod watch;
 
-pub use accept::HttpTrigger;
-pub use config::{HttpConfig, Route, RouteMode, Routes, TlsFiles};
+pub use accept::{HttpTrigger, Shutdown};
+pub use config::{HttpConfig, Route, Routes, TlsFiles};
 pub use error::HttpTriggerError;
