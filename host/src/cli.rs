@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::verb::{build, check, completions, man, schema, serve};
+use crate::verb::{build, check, completions, functions, invoke, logs, man, schema, serve};
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -22,6 +22,12 @@ enum Command {
     Build(build::Build),
     /// Parse and validate everything a serve would, without opening a port
     Check(check::Check),
+    /// Call a function, of a running host or in this process
+    Invoke(invoke::Invoke),
+    /// List the functions of a running host
+    Functions(functions::Functions),
+    /// Print what functions printed and how invocations ended
+    Logs(logs::Logs),
     /// Print the JSON Schema of the manifest
     Schema,
     /// Print the completions of a shell
@@ -36,6 +42,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
         Command::Serve(options) => serve::run(options),
         Command::Build(options) => build::run(options),
         Command::Check(options) => check::run(options),
+        Command::Invoke(options) => invoke::run(options),
+        Command::Functions(options) => functions::run(options),
+        Command::Logs(options) => logs::run(options),
         Command::Schema => schema::run(),
         Command::Completions(options) => completions::run(options),
         Command::Man => man::run(),

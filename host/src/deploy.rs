@@ -6,7 +6,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
-use wfh_invoke::{Dispatcher, FunctionPolicy, HostLimit, Invoke, Router, Slot};
+use wfh_invoke::{
+    ComponentFacts, Dispatcher, Figures, FunctionPolicy, FunctionState, FunctionStatus, HostLimit,
+    Invoke, RecordBudget, Router, Slot, Status,
+};
 use wfh_manifest::{Manifest, RouteTable};
 use wfh_trigger_http::{Route, Routes};
 
@@ -20,6 +23,8 @@ use crate::settings::{self, Secrets};
 pub(crate) struct Deployment {
     engine: Arc<Engine>,
     host: HostLimit,
+    records: Arc<RecordBudget>,
+    status: Arc<Status>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) routes: Routes,
     functions: HashMap<FunctionName, Deployed>,
@@ -33,16 +38,26 @@ struct Deployed {
     stack: Arc<dyn Invoke>,
     policy: FunctionPolicy,
     source: Source,
+    figures: Arc<Figures>,
+    facts: ComponentFacts,
 }
 
 impl Deployment {
-    /// A deployment of nothing yet.
-    pub(crate) fn new(engine: Arc<Engine>, manifest: &Manifest) -> Self {
-        let dispatcher = Dispatcher::new(Router::default());
+    /// A deployment of nothing yet: what it deploys is called through `dispatcher` and shows in
+    /// `status`.
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        manifest: &Manifest,
+        dispatcher: Dispatcher,
+        status: Arc<Status>,
+    ) -> Self {
         engine.set_dispatcher(dispatcher.downgrade());
+        let records = manifest.telemetry.invocation_records_per_second_max;
         Self {
             engine,
             host: HostLimit::new(manifest.limits.invocations_max as usize),
+            records: Arc::new(RecordBudget::new(records)),
+            status,
             dispatcher,
             routes: Routes::new(ArcSwap::from_pointee(RouteTable::default())),
             functions: HashMap::new(),
@@ -56,6 +71,7 @@ impl Deployment {
         let loaded = self.load(file)?;
         let is_new = loaded.iter().any(|loaded| loaded.function.is_some());
         if !is_new && self.manifest.as_ref() == Some(&file.manifest) {
+            self.show(&file.manifest);
             return Ok(false);
         }
         let mut functions = HashMap::new();
@@ -77,6 +93,7 @@ impl Deployment {
         self.dispatcher.replace(router);
         self.routes.store(routes.into());
         self.functions = functions;
+        self.show(&file.manifest);
         self.manifest = Some(file.manifest.clone());
         self.engine.evict_cache();
         Ok(true)
@@ -90,10 +107,37 @@ impl Deployment {
         })
     }
 
+    /// Shows what runs.
+    fn show(&self, manifest: &Manifest) {
+        let status = |(name, deployed): (&FunctionName, &Deployed)| {
+            let described = manifest.functions.get(name)?;
+            Some(FunctionStatus {
+                name: name.clone(),
+                state: FunctionState::Ready,
+                component: deployed.facts.clone(),
+                policy: deployed.policy.clone(),
+                memory_bytes_max: described.memory.as_u64(),
+                reuse: described.reuse,
+                figures: Arc::clone(&deployed.figures),
+            })
+        };
+        self.status.set_functions(self.functions.iter().filter_map(status).collect());
+    }
+
+    /// Shows that a change was refused.
+    pub(crate) fn refused(&self, error: &Error) {
+        self.status.change_refused(&error.to_string());
+    }
+
     /// Keeps the stack of a function whose policy stays, so that its permits go on counting.
     fn deploy(&mut self, loaded: Loaded, policy: FunctionPolicy) -> Option<Deployed> {
         let Loaded { name, source, function } = loaded;
         let before = self.functions.remove(&name);
+        let facts = match (&before, &function) {
+            (_, Some(function)) => function.facts().clone(),
+            (Some(deployed), None) => deployed.facts.clone(),
+            (None, None) => return None,
+        };
         let slot = match (&before, function) {
             (None, None) => return None,
             (None, Some(function)) => Slot::new(Arc::new(function)),
@@ -103,11 +147,13 @@ impl Deployment {
                 deployed.slot.clone()
             }
         };
+        let new = || Arc::new(Figures::new(Arc::clone(&self.records)));
+        let figures = before.as_ref().map_or_else(new, |before| Arc::clone(&before.figures));
         let stack = match before {
             Some(deployed) if deployed.policy == policy => deployed.stack,
-            _ => Arc::new(policy.stack(slot.clone(), &self.host)),
+            _ => Arc::new(policy.stack(slot.clone(), &self.host, Arc::clone(&figures))),
         };
-        Some(Deployed { slot, stack, policy, source })
+        Some(Deployed { slot, stack, policy, source, figures, facts })
     }
 }
 

@@ -14,3 +14,13 @@ pub(crate) fn log_filter() -> Option<String> {
 pub(crate) fn no_color() -> bool {
     variable("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
+
+/// Where the commands look for a host's admin API.
+pub(crate) fn admin_url() -> Option<String> {
+    variable("WFH_ADMIN")
+}
+
+/// What they show it.
+pub(crate) fn admin_token() -> Option<String> {
+    variable("WFH_ADMIN_TOKEN")
+}

@@ -59,6 +59,17 @@ pub(crate) enum Error {
         /// The address.
         address: std::net::SocketAddr,
     },
+    /// No host answers where the command looks for one.
+    #[error("{}: {url}: {reason}", ErrorCode::AdminUnreachable)]
+    AdminUnreachable {
+        /// Where.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// What the admin API answered instead of what was asked for, rendered.
+    #[error("{0}")]
+    Refused(String),
     /// Threads, signals, standard output.
     #[error("{0}")]
     System(#[from] std::io::Error),

@@ -10,6 +10,7 @@ use clap::Parser;
 
 mod build;
 mod cli;
+mod client;
 mod deploy;
 mod descriptors;
 mod environment;
@@ -19,6 +20,7 @@ mod log;
 mod manifest_file;
 mod output;
 mod progress;
+mod ring;
 mod runtime;
 mod serve;
 mod settings;

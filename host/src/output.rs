@@ -1,15 +1,16 @@
 //! Results on standard output: text, JSON, and listings as a table or as JSON.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::error::Error;
 
 /// `--output`, which every listing takes.
-#[allow(dead_code, reason = "the first listing takes it")]
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct OutputOption {
     /// How to print the listing
@@ -18,7 +19,6 @@ pub(crate) struct OutputOption {
 }
 
 /// How a listing is printed.
-#[allow(dead_code, reason = "the first listing takes it")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Columns for people
@@ -27,7 +27,6 @@ pub(crate) enum Format {
     Json,
 }
 
-#[allow(dead_code, reason = "the first listing takes it")]
 /// A listing in the format that was asked for. `row` gives an item's cells, in the order of `head`.
 pub(crate) fn listing<T: Serialize>(
     option: OutputOption,
@@ -50,13 +49,27 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Error> {
 
 /// Results go to standard output. A reader that has seen enough is no error.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Error> {
+    print_on(bytes).map(drop)
+}
+
+/// The same; tells whether the reader reads on.
+pub(crate) fn print_on(bytes: &[u8]) -> Result<bool, Error> {
     match std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
-#[allow(dead_code, reason = "the first listing takes it")]
+/// Waits that long; tells whether there is still a reader, which a quiet program would not notice.
+pub(crate) fn waits_for_more(pause: Duration) -> bool {
+    let stdout = std::io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let pause = Timespec::try_from(pause).ok();
+    let left = poll(&mut watched, pause.as_ref()).is_ok_and(|events| events > 0);
+    !left
+}
+
 /// Columns without lines, as programs that cut columns expect; wrapped only where somebody looks.
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();

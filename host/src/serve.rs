@@ -2,15 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use wfh_admin::Admin;
+use wfh_admin::{Admin, AdminConfig, Api, LogSource, Sources};
 use wfh_engine::Engine;
-use wfh_invoke::Status;
+use wfh_invoke::{Dispatcher, Router, Status};
 use wfh_manifest::{LogFormat, Manifest};
 use wfh_trigger_http::{HttpTrigger, Shutdown};
 
@@ -21,7 +22,7 @@ use crate::manifest_file::ManifestFile;
 use crate::runtime::Workers;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, log, settings};
+use crate::{descriptors, log, ring, settings};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -29,16 +30,40 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Serves until a signal, and drains.
 pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
-    log::start(is_json(&file.manifest), &file.manifest.telemetry.log_level);
+    let logs = start_log(&file, &file.data_dir(options.data_dir.as_deref()));
     install_tls_provider();
     descriptors::raise_limit();
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
     let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = main.block_on(run(options, file, &workers));
+    let served = main.block_on(run(options, file, &workers, logs));
     workers.stop();
     log::flush();
     served
+}
+
+/// Gives what the admin API reads the log from. Without a place to keep it, the host serves all the
+/// same.
+fn start_log(file: &ManifestFile, data_dir: &Path) -> Option<Arc<dyn LogSource>> {
+    let telemetry = &file.manifest.telemetry;
+    let (json, level) = (is_json(&file.manifest), &telemetry.log_level);
+    let bytes_max = telemetry.log_ring_bytes_max.as_u64();
+    if bytes_max == 0 {
+        log::start(json, level, None);
+        return None;
+    }
+    let directory = ring::directory(data_dir);
+    match ring::Writer::open(&directory, bytes_max) {
+        Ok(writer) => {
+            log::start(json, level, Some(writer));
+            Some(Arc::new(ring::Source(directory)))
+        }
+        Err(error) => {
+            log::start(json, level, None);
+            tracing::warn!(directory = %directory.display(), %error, "the log is not kept");
+            None
+        }
+    }
 }
 
 fn is_json(manifest: &Manifest) -> bool {
@@ -50,19 +75,33 @@ fn is_json(manifest: &Manifest) -> bool {
 }
 
 /// One provider for every part that speaks TLS.
-fn install_tls_provider() {
+pub(crate) fn install_tls_provider() {
     // An error says that one is installed already, which is what we want.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(), Error> {
+async fn run(
+    options: &Serve,
+    file: ManifestFile,
+    workers: &Workers,
+    logs: Option<Arc<dyn LogSource>>,
+) -> Result<(), Error> {
     let mut stop = StopSignals::new()?;
     let status = Arc::new(Status::default());
     status.wait_for("functions", "compiling");
     let stopped = CancellationToken::new();
-    let admin = bind_admin(options, &file, &status).await?;
+    let dispatcher = Dispatcher::new(Router::default());
+    let sources = Sources {
+        status: Arc::clone(&status),
+        dispatcher: dispatcher.clone(),
+        logs,
+        workers: workers.handles(),
+    };
+    let config = settings::admin(&file, options.admin)?;
+    let admin = bind_admin(&config).await?;
     let admin_address = admin.local_addr()?;
-    let answering = tokio::spawn(admin.run(stopped.clone()));
+    let api = Api::new(config, sources, stopped.clone());
+    let answering = tokio::spawn(admin.run(api, stopped.clone()));
 
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
     let data_dir = file.data_dir(options.data_dir.as_deref());
@@ -75,10 +114,12 @@ async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(
     };
     let builder = Arc::new(Builder::new(data_dir));
     let (first_build, watch) = (Arc::clone(&builder), options.watch);
+    let shown = Arc::clone(&status);
     let loading = tokio::task::spawn_blocking(move || {
         let failed = if watch { build_first(&first_build, &file)? } else { None };
         let engine = Arc::new(Engine::new(config)?);
-        let mut deployment = Deployment::new(Arc::clone(&engine), &file.manifest);
+        let mut deployment =
+            Deployment::new(Arc::clone(&engine), &file.manifest, dispatcher, shown);
         deployment.apply(&file)?;
         Ok::<_, Error>((engine, deployment, file, failed))
     });
@@ -126,7 +167,10 @@ async fn run(options: &Serve, file: ManifestFile, workers: &Workers) -> Result<(
     // Waits for the end of a build.
     builder.stop();
     stopped.cancel();
-    let _ = answering.await;
+    tokio::select! {
+        _ = tokio::time::timeout(bounds.1, answering) => {}
+        () = stop.next() => {}
+    }
     served.map_err(Error::from)
 }
 
@@ -146,13 +190,9 @@ fn build_first(builder: &Builder, file: &ManifestFile) -> Result<Option<Error>, 
     Err(error)
 }
 
-async fn bind_admin(
-    options: &Serve,
-    file: &ManifestFile,
-    status: &Arc<Status>,
-) -> Result<Admin, Error> {
-    let address = settings::admin(file, options.admin)?;
-    let bound = Admin::bind(address, Arc::clone(status)).await;
+async fn bind_admin(config: &AdminConfig) -> Result<Admin, Error> {
+    let address = config.listen;
+    let bound = Admin::bind(address, config.connections_max).await;
     bound.map_err(|source| Error::AdminBind { address, source })
 }
 

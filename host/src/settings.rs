@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use wfh_admin::{AdminConfig, Token};
 use wfh_engine::{
     Capabilities, EngineConfig, FileGrant, FunctionConfig, InitMode, OutgoingConfig, PagemapScan,
     SystemResolver,
@@ -169,15 +170,23 @@ pub(crate) fn policy(
     }
 }
 
-/// The admin address. One that others can reach needs a token.
-pub(crate) fn admin(file: &ManifestFile, listen: Option<SocketAddr>) -> Result<SocketAddr, Error> {
-    let address = listen.unwrap_or(file.manifest.admin.listen);
-    match &file.manifest.admin.token {
-        Some(source) => drop(read_secret(file, "admin.token", source)?),
-        None if address.ip().is_loopback() => {}
+/// `[admin]`. An address that others can reach needs a token.
+pub(crate) fn admin(file: &ManifestFile, listen: Option<SocketAddr>) -> Result<AdminConfig, Error> {
+    let admin = &file.manifest.admin;
+    let address = listen.unwrap_or(admin.listen);
+    let token = match &admin.token {
+        Some(source) => Some(Token::new(&read_secret(file, "admin.token", source)?)),
+        None if address.ip().is_loopback() => None,
         None => return Err(Error::AdminToken { address }),
-    }
-    Ok(address)
+    };
+    Ok(AdminConfig {
+        listen: address,
+        token,
+        hosts: admin.hosts.clone(),
+        body_bytes_max: admin.body_bytes_max.as_u64(),
+        connections_max: admin.connections_max as usize,
+        requests_per_second_max: admin.requests_per_second_max,
+    })
 }
 
 /// A secret's value. It is never printed, not even in an error.

@@ -99,6 +99,7 @@ impl Watcher {
         let file = match ManifestFile::read(&self.path) {
             Ok(file) => file,
             Err(error) => {
+                deployment.refused(&error);
                 tracing::error!(%error, "change refused, the old version goes on serving");
                 return false;
             }
@@ -113,6 +114,7 @@ impl Watcher {
             Ok(true) => tracing::info!("change deployed"),
             Ok(false) => {}
             Err(error) => {
+                deployment.refused(&error);
                 tracing::error!(%error, "change refused, the old version goes on serving");
             }
         }

@@ -3,6 +3,9 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod functions;
+pub(crate) mod invoke;
+pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod schema;
 pub(crate) mod serve;

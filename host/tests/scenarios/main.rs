@@ -13,6 +13,7 @@
 
 mod support;
 
+mod admin;
 mod build;
 mod cache;
 mod cancel;
@@ -21,8 +22,10 @@ mod cli;
 mod concurrency;
 mod connection;
 mod grants;
+mod invoke;
 mod kinds;
 mod limits;
+mod logs;
 mod malformed;
 mod outgoing;
 mod protocol;

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
-use wfh_invoke::WeakDispatcher;
+use wfh_invoke::{ComponentFacts, WeakDispatcher};
 
 use crate::cache::Cache;
 use crate::capability;
@@ -84,16 +85,19 @@ impl Engine {
     /// # Errors
     /// Anything that would keep the function from answering.
     pub fn load(&self, config: FunctionConfig, wasm: &[u8]) -> Result<Function, EngineError> {
+        let began = Instant::now();
         let shape = inspect(wasm)?;
         capability::grants::check(&shape.imports, &config, &self.config.capabilities)?;
         check_directories(&config)?;
         let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
-        let component = self.component(half, &config, &shape, wasm)?;
+        let mut facts = facts(&shape, wasm);
+        let component = self.component(half, &config, &shape, wasm, &mut facts)?;
         // What the imports are called is right by now; their types need not be.
         let mismatch =
             |error: wasmtime::Error| EngineError::Imports { imports: vec![format!("{error:#}")] };
         let pre = half.linker.instantiate_pre(&component).map_err(mismatch)?;
         let pre = Pre::new(shape.kind, pre).map_err(|e| EngineError::Compile(format!("{e:#}")))?;
+        facts.load_time = began.elapsed();
         Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
             kind: shape.kind,
@@ -106,6 +110,7 @@ impl Engine {
             ticker: Arc::clone(&self.ticker),
             idle: Idle::default(),
             loaded: Arc::clone(&self.loaded),
+            facts,
             config,
         }))
     }
@@ -129,6 +134,7 @@ impl Engine {
         config: &FunctionConfig,
         shape: &Shape,
         wasm: &[u8],
+        facts: &mut ComponentFacts,
     ) -> Result<Component, EngineError> {
         let salt = match &shape.init {
             Some(_) => format!("init {:?} {}", config.init, config.memory_bytes_max),
@@ -137,11 +143,16 @@ impl Engine {
         let key = Cache::key(&half.engine, wasm, &salt);
         if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             match precompiled::load(&half.engine, &compiled) {
-                Ok(component) => return Ok(component),
+                Ok(component) => {
+                    facts.is_cached = true;
+                    facts.compiled_bytes = compiled.len() as u64;
+                    return Ok(component);
+                }
                 Err(error) => tracing::warn!(%error, "cache entry recompiled"),
             }
         }
-        let compiled = self.compile(half, config, shape, wasm)?;
+        let compiled = self.compile(half, config, shape, wasm, facts)?;
+        facts.compiled_bytes = compiled.len() as u64;
         if let Some(Err(error)) = self.cache.as_ref().map(|cache| cache.put(&key, &compiled)) {
             tracing::warn!(%error, "the compiled component could not be cached");
         }
@@ -154,15 +165,21 @@ impl Engine {
         config: &FunctionConfig,
         shape: &Shape,
         wasm: &[u8],
+        facts: &mut ComponentFacts,
     ) -> Result<Vec<u8>, EngineError> {
+        let began = Instant::now();
         let snapshot = match &shape.init {
             Some(interface) => self.snapshot(half, config, interface, wasm)?,
             None => None,
         };
-        let wasm = snapshot.as_deref().unwrap_or(wasm);
-        half.engine
-            .precompile_component(wasm)
-            .map_err(|error| EngineError::Compile(format!("{error:#}")))
+        if let Some(snapshot) = &snapshot {
+            facts.init_time = Some(began.elapsed());
+            facts.snapshot_bytes = Some(snapshot.len() as u64);
+        }
+        let (wasm, began) = (snapshot.as_deref().unwrap_or(wasm), Instant::now());
+        let compiled = half.engine.precompile_component(wasm);
+        facts.compile_time = Some(began.elapsed());
+        compiled.map_err(|error| EngineError::Compile(format!("{error:#}")))
     }
 
     fn snapshot(
@@ -202,6 +219,20 @@ impl Drop for Engine {
             // Dropping a runtime waits for it, which a thread of another runtime must not.
             runtime.shutdown_background();
         }
+    }
+}
+
+/// What is known of a component before it is compiled.
+fn facts(shape: &Shape, wasm: &[u8]) -> ComponentFacts {
+    ComponentFacts {
+        kind: shape.kind,
+        component_bytes: wasm.len() as u64,
+        compiled_bytes: 0,
+        is_cached: false,
+        load_time: Duration::ZERO,
+        compile_time: None,
+        init_time: None,
+        snapshot_bytes: None,
     }
 }
 

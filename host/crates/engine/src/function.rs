@@ -9,8 +9,8 @@ use wasmtime::Engine;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{
-    EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Tail, collect_body,
-    event_from_request, reply_from_response, request_from_item, response_from_reply,
+    ComponentFacts, EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Tail,
+    collect_body, event_from_request, reply_from_response, request_from_item, response_from_reply,
 };
 
 use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) idle: Idle,
     pub(crate) loaded: Arc<Loaded>,
+    pub(crate) facts: ComponentFacts,
 }
 
 /// Every function of an engine that still serves.
@@ -160,6 +161,12 @@ impl Function {
         let concurrent = is_concurrent
             .then(|| concurrent::Handler::new(concurrent::Function(Arc::clone(&shared))));
         Self { shared, concurrent }
+    }
+
+    /// What became known of its component while it was loaded.
+    #[must_use]
+    pub fn facts(&self) -> &ComponentFacts {
+        &self.shared.facts
     }
 
     /// Runs `input` in a task of its own and waits for its answer. Dropping the future cancels the

@@ -2,40 +2,13 @@
 
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
 
+pub(crate) use wfh_invoke::FunctionKind as Kind;
+
 use crate::EngineError;
 
 const EXPECTED: &str = "wasi:http/incoming-handler@0.2, wasi:http/handler@0.3, \
     wfh:function/handler@0.1, wfh:function/batch-handler@0.1, wfh:function/async-handler@0.1 or \
     wfh:function/async-batch-handler@0.1";
-
-/// How a function is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `wasi:http/incoming-handler@0.2`
-    HttpP2,
-    /// `wasi:http/handler@0.3`
-    HttpP3,
-    /// `wfh:function/handler@0.1`
-    Event,
-    /// `wfh:function/batch-handler@0.1`
-    Batch,
-    /// `wfh:function/async-handler@0.1`
-    AsyncEvent,
-    /// `wfh:function/async-batch-handler@0.1`
-    AsyncBatch,
-}
-
-impl Kind {
-    /// Whether it only runs on the engine with WASI 0.3.
-    fn is_p3(self) -> bool {
-        matches!(self, Self::HttpP3 | Self::AsyncEvent | Self::AsyncBatch)
-    }
-
-    /// Whether it is called with requests.
-    pub(crate) fn is_http(self) -> bool {
-        matches!(self, Self::HttpP2 | Self::HttpP3)
-    }
-}
 
 /// A component's outside.
 #[derive(Debug, Clone, PartialEq, Eq)]

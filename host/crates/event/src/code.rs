@@ -6,7 +6,8 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $title:literal;)*) => {
         /// A stable error code, printed `WFH-nnnn`, with one page each in docs/errors/.
         ///
-        /// 1xxx stop a start, 2xxx end an invocation, 3xxx are answered before one begins.
+        /// 1xxx stop a start, 2xxx end an invocation, 3xxx are answered before one begins, 4xxx are the
+        /// admin API's.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -98,6 +99,21 @@ codes! {
     MethodNotAllowed = 3002, "The route does not take this method";
     /// The request line, its headers or its framing are not acceptable.
     BadRequest = 3003, "The request is not acceptable";
+
+    /// The caller did not show the token.
+    AdminToken = 4001, "The admin API needs its token";
+    /// The `Host` is foreign, or a page of another site sent the request.
+    AdminForeign = 4002, "The request comes from elsewhere";
+    /// A parameter, header or cursor is unknown or not valid.
+    AdminParameter = 4003, "A parameter is not valid";
+    /// What the path names is not there.
+    AdminNotFound = 4004, "There is no such thing";
+    /// A rate or a count is at its bound.
+    AdminTooMany = 4005, "Too many requests to the admin API";
+    /// The host is not set up for what was asked.
+    AdminNotOffered = 4006, "This host does not offer it";
+    /// No host answers where a command looks for its admin API.
+    AdminUnreachable = 4007, "The admin API cannot be reached";
 }
 
 impl fmt::Display for ErrorCode {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use wfh_event::{Failure, FailureClass, FunctionName, Target};
 
-use crate::{Admit, Concurrency, Deadline, HostLimit, Invocation, Invoke, Outcome, Trace};
+use crate::{Admit, Concurrency, Deadline, Figures, HostLimit, Invocation, Invoke, Outcome, Trace};
 
 /// The layers of one function, outermost first. The type is the order.
 pub type Stack = Trace<Admit<Concurrency<Deadline<Slot>>>>;
@@ -31,14 +31,14 @@ pub struct FunctionPolicy {
 }
 
 impl FunctionPolicy {
-    /// Puts the layers this policy asks for before `slot`.
+    /// Puts the layers this policy asks for before `slot`. Calls are counted in `figures`.
     #[must_use]
-    pub fn stack(&self, slot: Slot, host: &HostLimit) -> Stack {
+    pub fn stack(&self, slot: Slot, host: &HostLimit, figures: Arc<Figures>) -> Stack {
         let deadline = Deadline::new(slot, self.timeout);
         let concurrency =
             Concurrency::new(deadline, self.concurrency, self.queue_timeout, host.clone());
         let admit = Admit::new(concurrency, self.body_bytes_max, self.hops_max);
-        Trace::new(admit, self.name.clone())
+        Trace::new(admit, self.name.clone(), figures)
     }
 }
 

@@ -27,7 +27,10 @@ pub use layer::{Admit, Concurrency, Deadline, HostLimit, Trace};
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
 pub use outgoing::{Outgoing, PublishError, Publisher};
 pub use state::{StateEntry, StateError, StatePage, StateResult, StateStore};
-pub use status::Status;
+pub use status::{
+    ComponentFacts, Figures, FiguresNow, FunctionKind, FunctionState, FunctionStatus, RecordBudget,
+    Status,
+};
 
 use futures_util::future::BoxFuture;
 

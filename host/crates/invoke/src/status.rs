@@ -1,12 +1,21 @@
 //! What the host knows about itself: the parts fill it, the admin port reads it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Why the host is not ready, part by part. Empty means ready.
+use arc_swap::ArcSwap;
+
+mod figures;
+mod function;
+
+pub use figures::{Figures, FiguresNow, RecordBudget};
+pub use function::{ComponentFacts, FunctionKind, FunctionState, FunctionStatus};
+
+/// Why the host is not ready, part by part (empty means ready), and one record per function.
 #[derive(Debug, Default)]
 pub struct Status {
     waiting: Mutex<BTreeMap<String, String>>,
+    functions: ArcSwap<Vec<FunctionStatus>>,
 }
 
 impl Status {
@@ -24,6 +33,27 @@ impl Status {
     #[must_use]
     pub fn waiting(&self) -> Vec<(String, String)> {
         self.lock().iter().map(|(part, reason)| (part.clone(), reason.clone())).collect()
+    }
+
+    /// Replaces the records of all functions. They are kept in order of their names.
+    pub fn set_functions(&self, mut functions: Vec<FunctionStatus>) {
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        self.functions.store(Arc::new(functions));
+    }
+
+    /// Says why a change could not be deployed; the functions go on as they were.
+    pub fn change_refused(&self, reason: &str) {
+        let mut functions = Vec::clone(&self.functions());
+        for function in &mut functions {
+            function.state = FunctionState::Stale { reason: reason.to_owned() };
+        }
+        self.set_functions(functions);
+    }
+
+    /// The functions, in order of their names.
+    #[must_use]
+    pub fn functions(&self) -> Arc<Vec<FunctionStatus>> {
+        self.functions.load_full()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

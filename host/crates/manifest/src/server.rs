@@ -64,6 +64,15 @@ table! {
         listen: SocketAddr = loopback(3001),
         /// The bearer token; required on an address that is not loopback.
         token: Option<SecretSource>,
+        /// Names under which it is reached besides `localhost` and IP addresses, such as
+        /// `wfh.internal`; a request for another `Host` is refused.
+        hosts: Vec<String>,
+        /// The largest body of a request, the payload of an invocation among them.
+        body_bytes_max: ByteSize [kibibytes(1)..=gibibytes(1)] = mebibytes(8),
+        /// Connections at once.
+        connections_max: u32 [8..=10_000] = 256,
+        /// Requests a second.
+        requests_per_second_max: u32 [1..=1_000_000] = 200,
     }
 }
 
@@ -160,6 +169,11 @@ table! {
         log_level: String = "info".to_owned(),
         /// The service's name in traces; the app's name without it.
         service_name: Option<String>,
+        /// How much of the log is kept in the data directory for `wfh logs`; `0B` keeps none.
+        log_ring_bytes_max: ByteSize [ByteSize(0)..=gibibytes(64)] = mebibytes(16),
+        /// Records of ended invocations a second; further ones are left out and counted. 0 writes
+        /// none.
+        invocation_records_per_second_max: u32 = 1_000,
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::client::{Answer, Client};
-use super::setup::{Turn, harvest};
+use super::setup::{Ended, Turn, harvest, wfh, wfh_with};
 use super::{Raw, eventually, process};
 
 /// Compiling every guest takes a while on an empty cache.
@@ -138,6 +138,48 @@ impl Host {
     pub(crate) async fn admin_get(&self, path: &str) -> Answer {
         let mut client = Client::connect(self.admin).await.expect("the admin port answers");
         client.get(path).await
+    }
+
+    /// A request to the admin port.
+    pub(crate) async fn admin_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut client = Client::connect(self.admin).await.expect("the admin port answers");
+        let answer = client.send(method, path, headers, body).await;
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.stderr()))
+    }
+
+    /// Calls a function through the admin port.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let path = format!("/v1/functions/{function}/invocations");
+        self.admin_send("POST", &path, headers, body).await
+    }
+
+    /// Runs a verb that talks to this host's admin port.
+    pub(crate) async fn verb(&self, args: &[&str]) -> Ended {
+        let admin = format!("http://{}", self.admin);
+        wfh_with(&[args, &["--admin", &admin]].concat(), &[]).await
+    }
+
+    /// Runs `wfh logs` on this host's data.
+    pub(crate) async fn logs(&self, args: &[&str]) -> Ended {
+        let data = self.path("data").display().to_string();
+        wfh(&[&["logs", "--data-dir", &data], args].concat()).await
+    }
+
+    /// Kills it with a signal it cannot catch.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn descriptors(&self) -> usize {

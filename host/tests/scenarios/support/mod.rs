@@ -13,6 +13,6 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use guests::{guest, picture};
 pub(crate) use host::Host;
 pub(crate) use raw::Raw;
-pub(crate) use setup::{Ended, Setup, wfh};
+pub(crate) use setup::{Ended, Setup, wfh, wfh_with};
 pub(crate) use upstream::Upstream;
 pub(crate) use wait::{SLACK, eventually, within};

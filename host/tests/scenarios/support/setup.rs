@@ -232,8 +232,17 @@ impl Setup {
 
 /// Runs `wfh` with arguments only.
 pub(crate) async fn wfh(args: &[&str]) -> Ended {
+    wfh_with(args, &[]).await
+}
+
+/// Runs `wfh` with arguments and variables.
+pub(crate) async fn wfh_with(args: &[&str], env: &[(&str, &str)]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wfh"));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in ["RUST_LOG", "WFH_LOG", "WFH_ADMIN", "WFH_ADMIN_TOKEN"] {
+        command.env_remove(name);
+    }
+    command.args(args).envs(env.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     ended(command).await
 }
 

@@ -1,0 +1,74 @@
+//! `--local`: the function alone in this process, behind the same API and the same layers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use tokio_util::sync::CancellationToken;
+use wfh_admin::{AdminConfig, Api, Sources};
+use wfh_engine::Engine;
+use wfh_event::FunctionName;
+use wfh_invoke::{Dispatcher, Router, Status};
+
+use super::{Invoke, show};
+use crate::deploy::Deployment;
+use crate::error::Error;
+use crate::manifest_file::ManifestFile;
+use crate::{log, serve, settings};
+
+/// Runs it and prints its answer.
+pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(), Error> {
+    let path = options.manifest.as_deref().unwrap_or(Path::new("wfh.toml"));
+    let file = alone(ManifestFile::read(path)?, &options.function)?;
+    log::start(false, &file.manifest.telemetry.log_level, None);
+    log::release();
+    serve::install_tls_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let status = Arc::new(Status::default());
+    let dispatcher = Dispatcher::new(Router::default());
+    // The port of a host of this manifest stays closed to its functions.
+    let ports_denied = Arc::new(ArcSwap::from_pointee(vec![file.manifest.admin.listen.port()]));
+    let cache = file.data_dir(None).join("cache");
+    let config = settings::engine(&file.manifest, Some(cache), ports_denied);
+    let engine = Arc::new(Engine::new(config)?);
+    let mut deployment =
+        Deployment::new(engine, &file.manifest, dispatcher.clone(), Arc::clone(&status));
+    deployment.apply(&file)?;
+    let sources = Sources { status, dispatcher, logs: None, workers: Vec::new() };
+    let api = Api::new(unbounded(&file), sources, CancellationToken::new());
+    let shown = runtime.block_on(async {
+        let began = Instant::now();
+        let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+        show(options, api.call(request).await, began).await
+    });
+    log::flush();
+    shown
+}
+
+/// The manifest with this function only.
+fn alone(mut file: ManifestFile, name: &FunctionName) -> Result<ManifestFile, Error> {
+    if !file.manifest.functions.contains_key(name) {
+        let known: Vec<&str> = file.manifest.functions.keys().map(FunctionName::as_str).collect();
+        let known = known.join(", ");
+        return Err(Error::Refused(format!("there is no function {name}; there are: {known}")));
+    }
+    file.manifest.functions.retain(|other, _| other == name);
+    file.manifest.triggers.http.clear();
+    Ok(file)
+}
+
+/// The caller is this process.
+fn unbounded(file: &ManifestFile) -> AdminConfig {
+    AdminConfig {
+        listen: file.manifest.admin.listen,
+        token: None,
+        hosts: Vec::new(),
+        body_bytes_max: u64::MAX,
+        connections_max: 1,
+        requests_per_second_max: 1_000,
+    }
+}
