@@ -12,7 +12,7 @@ use crate::process::Server;
 use crate::report::{figure, figure_head, median};
 
 const ROUNDS: usize = 5;
-const ROUND_TIME: Duration = Duration::from_secs(3);
+pub(crate) const ROUND_TIME: Duration = Duration::from_secs(3);
 const WARM_UP: Duration = Duration::from_secs(1);
 const CONNECTIONS: usize = 32;
 
@@ -25,6 +25,9 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
     figure_head();
     if wanted("engine") {
         engine(programs);
+    }
+    if wanted("init") {
+        crate::init::pre_initialization(programs);
     }
     if wanted("spin") {
         beside_hostile_guests(programs);

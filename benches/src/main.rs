@@ -11,6 +11,7 @@ mod bare;
 mod client;
 mod engine_alone;
 mod figures;
+mod init;
 mod peers;
 mod process;
 mod report;
@@ -19,7 +20,7 @@ mod report;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: wfh-benches bare PORT | run WFH WASMTIME GUESTS [FIGURE...]
-figures: throughput engine spin start thousand rss body leak latency";
+figures: throughput engine init spin start thousand rss body leak latency";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -140,6 +140,7 @@ pub(crate) fn function(
         init: match function.init {
             wfh_manifest::InitMode::Strict => InitMode::Strict,
             wfh_manifest::InitMode::Lenient => InitMode::Lenient,
+            wfh_manifest::InitMode::Off => InitMode::Off,
         },
         env: function.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         config,

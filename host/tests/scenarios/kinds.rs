@@ -76,6 +76,29 @@ async fn an_event_function_answers_http() {
     assert!(!panicked.text().contains("asked to panic"), "the guest's panic leaks to its caller");
 }
 
+#[tokio::test]
+async fn handlers_of_wasi_0_3_await_and_answer() {
+    let host = Setup::new()
+        .function("one", "async_event", "")
+        .function("batch", "async_batch", "")
+        .serve()
+        .await;
+    let echoed = host.send("POST", "/one", &[("content-type", "text/x-own")], "data").await;
+    assert_eq!((echoed.status, echoed.text()), (200, "data".into()));
+    assert_eq!(echoed.header("content-type"), "text/x-own", "a reply loses its content type");
+    let rejected = host.send("POST", "/one", &event("reject"), "").await;
+    assert_eq!(rejected.failure(), (422, "WFH-2002".into()), "{}", rejected.text());
+    let panicked = host.send("POST", "/one", &event("panic"), "").await;
+    assert_eq!(panicked.failure(), (502, "WFH-2004".into()), "{}", panicked.text());
+
+    let taken = host.send("POST", "/batch", &event("quiet"), "good").await;
+    assert_eq!((taken.status, taken.text()), (204, String::new()));
+    let bad = host.send("POST", "/batch", &event("quiet"), "bad").await;
+    assert_eq!(bad.failure(), (422, "WFH-2002".into()), "{}", bad.text());
+    let ungranted = host.send("POST", "/batch", &event("loud"), "good").await;
+    assert_eq!(ungranted.failure(), (422, "WFH-2002".into()), "an emit is lost in silence");
+}
+
 fn event(r#type: &str) -> [(&str, &str); 4] {
     [("ce-specversion", "1.0"), ("ce-id", "e-1"), ("ce-source", "/tests"), ("ce-type", r#type)]
 }

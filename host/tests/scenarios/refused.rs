@@ -20,7 +20,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("concurrency = \"64\"", &["wfh.toml:5:15", "string", "whole number"]),
     ("reuse = 0", &["wfh.toml:5:9", "function.f.reuse"]),
     ("reuse_concurrency = 2", &["wfh.toml:5:21", "more than `reuse`"]),
-    ("init = \"strct\"", &["wfh.toml:5:8", "`strict` or `lenient`", "did you mean \"strict\""]),
+    ("init = \"strct\"", &["wfh.toml:5:8", "`lenient`", "did you mean \"strict\""]),
     ("log_bytes_max = \"much\"", &["wfh.toml:5:17", "function.f.log_bytes_max"]),
     ("env = { \"A=B\" = \"c\" }", &["wfh.toml:5", "function.f.env"]),
     ("env = [\"A\"]", &["wfh.toml:5:7", "function.f.env"]),

@@ -80,14 +80,16 @@ pub struct OutgoingConfig {
     pub ports_denied: Arc<arc_swap::ArcSwap<Vec<u16>>>,
 }
 
-/// What to do with a component whose init cannot be snapshotted.
+/// What to do with a component that has an init.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InitMode {
-    /// Refuse the function.
+    /// Run it, and refuse the function if that fails.
     #[default]
     Strict,
-    /// Serve it without a snapshot; its init does not run.
+    /// Serve it without a snapshot, as if its init had not run.
     Lenient,
+    /// Do not run it.
+    Off,
 }
 
 /// A directory a guest may open.

@@ -169,8 +169,10 @@ impl Engine {
     ) -> Result<Vec<u8>, EngineError> {
         let began = Instant::now();
         let snapshot = match &shape.init {
-            Some(interface) => self.snapshot(half, config, interface, wasm)?,
-            None => None,
+            Some(interface) if config.init != InitMode::Off => {
+                self.snapshot(half, config, interface, wasm)?
+            }
+            _ => None,
         };
         if let Some(snapshot) = &snapshot {
             facts.init_time = Some(began.elapsed());

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wfh_engine::InitMode;
 use wfh_event::FailureClass;
 use wfh_invoke::Item;
 
@@ -276,4 +277,62 @@ async fn a_handler_learns_how_many_attempts_there_are() {
     let function = Host::new().load("event_echo", |_| {});
     let seen = probe(&function, item("attributes", "")).await;
     assert_eq!(seen["attempts-max"], 4);
+}
+
+#[tokio::test]
+async fn an_init_has_a_log_and_none_of_the_functions_grants() {
+    let (written, _guard) = captured();
+    let host = Host::new();
+    let function = host.load("init_asks", |function| {
+        everything(function);
+        function.env = vec![("LEVEL".to_owned(), "info".to_owned())];
+        function.files = vec![wfh_engine::FileGrant {
+            host: std::env::temp_dir(),
+            guest: "/data".to_owned(),
+            write: false,
+        }];
+    });
+    let records = guest_records(&written);
+    let [record] = records.as_slice() else { panic!("not one record: {records:?}") };
+    assert_eq!(
+        (&record["message"], &record["invocation"]),
+        (&json!("init says hello"), &json!("init"))
+    );
+    let seen = probe(&function, item("t", "")).await;
+    let said = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+    assert!(said("state").contains("init has no state"), "{seen}");
+    assert!(said("publish").contains("init sends nothing"), "{seen}");
+    assert_eq!((&seen["environment"], &seen["preopens"]), (&json!([]), &json!(0)), "{seen}");
+    assert!(host.memory.sent.lock().unwrap().is_empty());
+    let again = probe(&host.load("init_asks", everything), item("t", "")).await;
+    assert_eq!(seen["insecure-seed"], again["insecure-seed"], "the seed is not constant");
+}
+
+#[tokio::test]
+async fn what_an_init_prints_is_logged_and_its_open_stream_refused() {
+    let (written, _guard) = captured();
+    let error = Host::new().try_load("init_prints", |_| {}).err().unwrap().to_string();
+    assert!(error.contains("wfh:function/log"), "no way out is named: {error}");
+    let records = guest_records(&written);
+    assert!(
+        records.iter().any(|record| record["line"] == "init printed this"),
+        "what it printed is lost: {records:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_its_init_a_component_is_served_as_it_is() {
+    let host = Host::new();
+    let function = host.load("init_asks", |function| {
+        everything(function);
+        function.init = InitMode::Off;
+    });
+    assert_eq!(probe(&function, item("t", "")).await, Value::Null);
+    let router = host.load("regex_router", |_| {});
+    for function in [&router, &host.load("regex_router", |function| function.init = InitMode::Off)]
+    {
+        let answer = get(function, "/tenants/acme/orders-17/42").await;
+        assert_eq!(answer, (200, "orders-17 acme 42\n".to_owned()));
+        assert_eq!(get(function, "/tenants/acme/orders-50/42").await.0, 404);
+    }
 }

@@ -42,7 +42,7 @@ table! {
         /// Invocations that an instance may serve at once; components of WASI 0.3 only.
         reuse_concurrency: u32 [1..=10_000] = 1,
         /// `strict`: a failing init keeps the host from starting; `lenient`: the component is then
-        /// used without its snapshot.
+        /// used without its snapshot; `off`: init does not run.
         init: InitMode = InitMode::Strict,
         /// What a call may print; the rest is cut off.
         log_bytes_max: ByteSize [ByteSize(0)..=gibibytes(1)] = mebibytes(1),
@@ -91,12 +91,14 @@ fn rules(function: &Function, node: &Node<'_>, reader: &mut Reader<'_>) {
 }
 
 words! {
-    /// What a failing init does.
+    /// Whether init runs, and what a failing one does.
     pub enum InitMode {
         /// It keeps the host from starting.
         Strict = "strict",
         /// The component is used without its snapshot.
         Lenient = "lenient",
+        /// It does not run.
+        Off = "off",
     }
 }
 

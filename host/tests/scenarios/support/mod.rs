@@ -10,7 +10,7 @@ mod upstream;
 mod wait;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use guests::{guest, picture};
+pub(crate) use guests::{examples, guest, picture};
 pub(crate) use host::Host;
 pub(crate) use raw::Raw;
 pub(crate) use setup::{Ended, Setup, wfh, wfh_with};

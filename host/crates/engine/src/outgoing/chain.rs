@@ -6,7 +6,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use wfh_event::{Failure, FailureClass, FunctionName, Target};
 use wfh_invoke::{
     HttpInput, Input, Invocation, Invoke as _, Outcome, Reply, ReplyBody, bytes_body,
-    new_invocation_id,
+    new_invocation_id, response_from_reply,
 };
 
 use crate::function::Shared;
@@ -41,9 +41,9 @@ pub(super) async fn call(
             ReplyBody::new(body, tail).map_err(|failure| as_error(&failure)).boxed_unsync()
         })),
         Some(Outcome::Failed(failure)) => from_failure(&failure),
-        Some(Outcome::Done(Reply::Event(_)) | Outcome::Deferred { .. }) | None => {
-            Err(Error::HttpProtocolError)
-        }
+        Some(Outcome::Done(Reply::Event(reply))) => Ok(response_from_reply(reply)
+            .map(|body| body.map_err(|failure| as_error(&failure)).boxed_unsync())),
+        Some(Outcome::Deferred { .. }) | None => Err(Error::HttpProtocolError),
     }
 }
 

@@ -11,8 +11,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
 use wfh_engine::{
-    Capabilities, Engine, EngineConfig, Function, FunctionConfig, OutgoingConfig, PagemapScan,
-    SystemResolver,
+    Capabilities, Engine, EngineConfig, EngineError, Function, FunctionConfig, OutgoingConfig,
+    PagemapScan, SystemResolver,
 };
 use wfh_event::{Event, EventId, Failure};
 use wfh_invoke::{
@@ -39,9 +39,25 @@ impl Host {
 
     /// A function `f` made of a guest, granted what `grant` says.
     pub(crate) fn load(&self, guest: &str, grant: impl FnOnce(&mut FunctionConfig)) -> Function {
+        self.try_load(guest, grant).unwrap_or_else(|error| panic!("{guest}: {error}"))
+    }
+
+    /// The same, or why not.
+    pub(crate) fn try_load(
+        &self,
+        guest: &str,
+        grant: impl FnOnce(&mut FunctionConfig),
+    ) -> Result<Function, EngineError> {
         let mut function = FunctionConfig::new("f".parse().unwrap());
         grant(&mut function);
-        self.engine.load(function, &component(guest)).unwrap()
+        let wasm = component(guest);
+        // Loading blocks, which a thread that drives tasks must not; its records are the test's.
+        let records = tracing::dispatcher::get_default(Clone::clone);
+        let load = || self.engine.load(function, &wasm);
+        std::thread::scope(|scope| {
+            let loading = scope.spawn(|| tracing::dispatcher::with_default(&records, load));
+            loading.join().expect("loading does not panic")
+        })
     }
 }
 
@@ -146,16 +162,24 @@ pub(crate) async fn probe(function: &Function, item: Item) -> Value {
 
 /// Calls a function with a request; its status and its body.
 pub(crate) async fn get(function: &Function, path: &str) -> (u16, String) {
-    let uri = format!("http://localhost{path}");
-    let request = http::Request::get(uri).body(bytes_body("")).unwrap();
-    let input = HttpInput { request, route: "/{*rest}".into() };
-    match invoke(function, Input::Http(Box::new(input))).await.remove(0) {
-        Outcome::Done(Reply::Http(response, _tail)) => {
+    match request(function, path, "").await {
+        Reply::Http(response, _tail) => {
             let (parts, body) = response.into_parts();
             let body = collect_body(body, 1 << 20).await.unwrap();
             (parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
         }
+        Reply::Event(_) => panic!("an HTTP function answers with a response"),
+    }
+}
+
+/// Calls a function with a request.
+async fn request(function: &Function, path: &str, body: &str) -> Reply {
+    let uri = format!("http://localhost{path}");
+    let request = http::Request::post(uri).body(bytes_body(body.to_owned())).unwrap();
+    let input = HttpInput { request, route: "/{*rest}".into() };
+    match invoke(function, Input::Http(Box::new(input))).await.remove(0) {
+        Outcome::Done(reply) => reply,
         Outcome::Failed(failure) => panic!("{failure}"),
-        _ => panic!("a request has another outcome than a request's"),
+        Outcome::Deferred { .. } => panic!("an engine puts nothing off"),
     }
 }
