@@ -38,6 +38,7 @@ fn a_component_imports_only_what_its_code_uses() {
         "wfh:function/state",
     ];
     let (http, event) = ("wasi:http/incoming-handler", "wfh:function/handler");
+    let (http_p3, event_p3) = ("wasi:http/handler", "wfh:function/async-handler");
     for (name, handler, used) in [
         ("sdk_hello", http, &[2][..]),
         ("sdk_tour", http, &[0, 1, 2]),
@@ -45,10 +46,12 @@ fn a_component_imports_only_what_its_code_uses() {
         ("checkout", event, &[0, 2, 3, 4]),
         ("image_pipeline", "wfh:function/batch-handler", &[0, 2]),
         ("webhook", http, &[0, 2, 3]),
+        ("sdk_tour_p3", http_p3, &[0, 2]),
+        ("sdk_event_p3", event_p3, &[2]),
     ] {
         let (imports, exports) = outside(name);
         assert!(exports.contains(handler), "{name} exports {exports:?}");
-        assert_eq!(exports.contains("wfh:function/init"), name == "sdk_tour", "{name}");
+        assert_eq!(exports.contains("wfh:function/init"), name.starts_with("sdk_tour"), "{name}");
         for (index, capability) in capabilities.into_iter().enumerate() {
             let expected = used.contains(&index);
             assert_eq!(imports.contains(capability), expected, "{name} and {capability}");
@@ -68,8 +71,17 @@ const SDK_HELLO_BYTES_MAX: u64 = 180_000;
 
 #[tokio::test]
 async fn http_functions_stream_wait_and_fail() {
+    stream_wait_and_fail("sdk_tour").await;
+}
+
+#[tokio::test]
+async fn http_functions_of_wasi_0_3_stream_wait_and_fail() {
+    stream_wait_and_fail("sdk_tour_p3").await;
+}
+
+async fn stream_wait_and_fail(tour: &str) {
     let host = Setup::new()
-        .unrouted("tour", "sdk_tour", "config = { greeting = \"hi\" }")
+        .unrouted("tour", tour, "config = { greeting = \"hi\" }")
         .route("/{*rest}", "tour", "")
         .function("hello", "sdk_hello", "")
         .serve()
@@ -123,9 +135,18 @@ async fn records_reach_the_log_with_their_level_and_fields() {
 
 #[tokio::test]
 async fn calls_go_out_with_their_bodies() {
+    call_out("sdk_tour").await;
+}
+
+#[tokio::test]
+async fn calls_of_wasi_0_3_go_out_with_their_bodies() {
+    call_out("sdk_tour_p3").await;
+}
+
+async fn call_out(tour: &str) {
     let upstream = Upstream::start().await;
     let setup = Setup::new()
-        .unrouted("tour", "sdk_tour", "allow.http = [\"http://127.0.0.1:*\"]")
+        .unrouted("tour", tour, "allow.http = [\"http://127.0.0.1:*\"]")
         .route("/{*rest}", "tour", "")
         .function("echo", "echo_stream", "");
     let host = setup.serve().await;
@@ -154,7 +175,16 @@ fn event(r#type: &str) -> [(&str, &str); 5] {
 
 #[tokio::test]
 async fn event_functions_reply_and_fail_as_they_say() {
-    let host = Setup::new().function("event", "sdk_event", "timeout = \"9s\"").serve().await;
+    reply_and_fail("sdk_event").await;
+}
+
+#[tokio::test]
+async fn event_functions_of_wasi_0_3_reply_and_fail_as_they_say() {
+    reply_and_fail("sdk_event_p3").await;
+}
+
+async fn reply_and_fail(guest: &str) {
+    let host = Setup::new().function("event", guest, "timeout = \"9s\"").serve().await;
     let send = async |r#type: &str, body: &str| {
         let mut headers = event(r#type).to_vec();
         headers.push(("ce-shard", "7"));

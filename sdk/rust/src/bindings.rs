@@ -29,6 +29,7 @@ mod config_store {
 }
 
 /// `wasi:http/incoming-handler`
+#[cfg(not(feature = "p3"))]
 pub mod http {
     pub use wasip2 as root;
     pub use wasip2::exports::http::incoming_handler::Guest;
@@ -37,6 +38,7 @@ pub mod http {
 }
 
 /// `wfh:function/handler`
+#[cfg(not(feature = "p3"))]
 pub mod event {
     pub use generated as root;
     pub use generated::export;
@@ -53,6 +55,7 @@ pub mod event {
 }
 
 /// `wfh:function/batch-handler`
+#[cfg(not(feature = "p3"))]
 pub mod batch {
     pub use generated as root;
     pub use generated::export;
@@ -62,6 +65,49 @@ pub mod batch {
         wit_bindgen::generate!({
             path: "wit/function",
             world: "batch-function",
+            pub_export_macro: true,
+            with: { "wfh:function/types@0.1.0": crate::bindings::types },
+        });
+    }
+}
+
+/// `wasi:http/handler`
+#[cfg(feature = "p3")]
+pub mod http {
+    pub use wasip3 as root;
+    pub use wasip3::exports::http::handler::Guest;
+    pub use wasip3::http::service::export;
+    pub use wasip3::http::types::{ErrorCode, Request, Response};
+}
+
+/// `wfh:function/async-handler`
+#[cfg(feature = "p3")]
+pub mod event {
+    pub use generated as root;
+    pub use generated::export;
+    pub use generated::exports::wfh::function::async_handler::Guest;
+
+    pub mod generated {
+        wit_bindgen::generate!({
+            path: "wit/function",
+            world: "async-event-function",
+            pub_export_macro: true,
+            with: { "wfh:function/types@0.1.0": crate::bindings::types },
+        });
+    }
+}
+
+/// `wfh:function/async-batch-handler`
+#[cfg(feature = "p3")]
+pub mod batch {
+    pub use generated as root;
+    pub use generated::export;
+    pub use generated::exports::wfh::function::async_batch_handler::Guest;
+
+    pub mod generated {
+        wit_bindgen::generate!({
+            path: "wit/function",
+            world: "async-batch-function",
             pub_export_macro: true,
             with: { "wfh:function/types@0.1.0": crate::bindings::types },
         });

@@ -82,7 +82,7 @@ macro_rules! __export_init {
     };
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", not(feature = "p3")))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_http {
@@ -102,7 +102,27 @@ macro_rules! __export_http {
     };
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "p3"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_http {
+    ($handler:path) => {
+        const _: () = {
+            struct Exported;
+            impl $crate::__private::http::Guest for Exported {
+                async fn handle(
+                    request: $crate::__private::http::Request,
+                ) -> Result<$crate::__private::http::Response, $crate::__private::http::ErrorCode>
+                {
+                    $crate::__private::serve::http(request, $handler).await
+                }
+            }
+    $crate::__private::http::export!(Exported with_types_in $crate::__private::http::root);
+        };
+    };
+}
+
+#[cfg(all(target_family = "wasm", not(feature = "p3")))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_event {
@@ -122,7 +142,27 @@ macro_rules! __export_event {
     };
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "p3"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_event {
+    ($handler:path) => {
+        const _: () = {
+            struct Exported;
+            impl $crate::__private::event::Guest for Exported {
+                async fn handle(
+                    delivery: $crate::__private::types::Delivery,
+                    context: &$crate::__private::types::Context,
+                ) -> Result<$crate::__private::types::Reply, $crate::__private::types::Failure> {
+                    $crate::__private::serve::event(delivery, context, $handler).await
+                }
+            }
+            $crate::__private::event::export!(Exported with_types_in $crate::__private::event::root);
+        };
+    };
+}
+
+#[cfg(all(target_family = "wasm", not(feature = "p3")))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_batch {
@@ -136,6 +176,27 @@ macro_rules! __export_batch {
                 ) -> Result<$crate::__private::types::BatchReply, $crate::__private::types::Failure>
                 {
                     $crate::__private::serve::batch(deliveries, context, $handler)
+                }
+            }
+            $crate::__private::batch::export!(Exported with_types_in $crate::__private::batch::root);
+        };
+    };
+}
+
+#[cfg(all(target_family = "wasm", feature = "p3"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_batch {
+    ($handler:path) => {
+        const _: () = {
+            struct Exported;
+            impl $crate::__private::batch::Guest for Exported {
+                async fn handle(
+                    deliveries: Vec<$crate::__private::types::Delivery>,
+                    context: &$crate::__private::types::Context,
+                ) -> Result<$crate::__private::types::BatchReply, $crate::__private::types::Failure>
+                {
+                    $crate::__private::serve::batch(deliveries, context, $handler).await
                 }
             }
             $crate::__private::batch::export!(Exported with_types_in $crate::__private::batch::root);

@@ -24,6 +24,8 @@
 //! `tracing` records go to the host's log, with their level and fields; `LOG_LEVEL` in the function's
 //! environment sets the least that is let through (`info` without it).
 //!
+//! With the feature `p3` the components are of WASI 0.3 instead of 0.2; the code stays the same.
+//!
 //! Natively the same code runs under `cargo test`, with the feature `test` and its fakes of the host
 //! (module `test`). Natively without that feature there is no host, and every capability says so.
 //!

@@ -24,9 +24,17 @@ fn directory() -> &'static Path {
 /// Nothing to do for cargo when `make guests` ran before.
 fn build() -> PathBuf {
     let workspace = examples();
+    cargo_build(&workspace, &[]);
+    let apart = ["--manifest-path", "sdk-p3/Cargo.toml", "--workspace", "--target-dir", "target"];
+    cargo_build(&workspace, &apart);
+    workspace.join("target/wasm32-wasip2/release")
+}
+
+fn cargo_build(workspace: &Path, more: &[&str]) {
     let built = Command::new("cargo")
         .args(["build", "--release", "--quiet"])
-        .current_dir(&workspace)
+        .args(more)
+        .current_dir(workspace)
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS")
         .output()
@@ -36,7 +44,6 @@ fn build() -> PathBuf {
         "the guests do not build; try `make guests`:\n{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    workspace.join("target/wasm32-wasip2/release")
 }
 
 /// A JPEG.

@@ -6,7 +6,7 @@ use crate::bindings::types as wit;
 use crate::envelope::{Delivery, Envelope};
 use crate::{BatchReply, Context, Error, Outgoing, Reply};
 
-pub(super) fn delivery(delivery: wit::Delivery) -> Delivery {
+pub(in crate::sys::wasi) fn delivery(delivery: wit::Delivery) -> Delivery {
     Delivery {
         event: envelope(delivery.event),
         attempt: delivery.attempt,
@@ -33,12 +33,12 @@ fn envelope(event: wit::Event) -> Envelope {
     }
 }
 
-pub(super) fn context(context: &wit::Context) -> Context {
+pub(in crate::sys::wasi) fn context(context: &wit::Context) -> Context {
     let remaining = Duration::from_millis(context.remaining_ms());
     Context::new(context.invocation_id(), context.attempts_max(), remaining)
 }
 
-pub(super) fn event(event: Envelope) -> wit::Event {
+pub(in crate::sys::wasi) fn event(event: Envelope) -> wit::Event {
     wit::Event {
         id: event.id,
         source: event.source,
@@ -52,7 +52,7 @@ pub(super) fn event(event: Envelope) -> wit::Event {
     }
 }
 
-pub(super) fn outgoing(outgoing: Outgoing) -> wit::Outgoing {
+pub(in crate::sys::wasi) fn outgoing(outgoing: Outgoing) -> wit::Outgoing {
     wit::Outgoing {
         target: outgoing.target,
         event: event(outgoing.event),
@@ -62,7 +62,7 @@ pub(super) fn outgoing(outgoing: Outgoing) -> wit::Outgoing {
     }
 }
 
-pub(super) fn reply(reply: Reply) -> wit::Reply {
+pub(in crate::sys::wasi) fn reply(reply: Reply) -> wit::Reply {
     wit::Reply {
         datacontenttype: reply.datacontenttype,
         data: reply.data,
@@ -71,7 +71,7 @@ pub(super) fn reply(reply: Reply) -> wit::Reply {
     }
 }
 
-pub(super) fn batch_reply(reply: BatchReply) -> wit::BatchReply {
+pub(in crate::sys::wasi) fn batch_reply(reply: BatchReply) -> wit::BatchReply {
     let failed = |(index, error): (u32, Error)| wit::FailedItem { index, failure: failure(&error) };
     let emit = |(index, event): (u32, Outgoing)| (index, outgoing(event));
     wit::BatchReply {
@@ -80,7 +80,7 @@ pub(super) fn batch_reply(reply: BatchReply) -> wit::BatchReply {
     }
 }
 
-pub(super) fn failure(error: &Error) -> wit::Failure {
+pub(in crate::sys::wasi) fn failure(error: &Error) -> wit::Failure {
     let reason = error.reason().to_owned();
     if error.is_rejection() {
         return wit::Failure::Reject(reason);
@@ -89,6 +89,6 @@ pub(super) fn failure(error: &Error) -> wit::Failure {
 }
 
 /// Rounded up: what was asked to wait does not come early, and a short time is not none.
-pub(super) fn milliseconds(duration: Duration) -> u64 {
+pub(in crate::sys::wasi) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

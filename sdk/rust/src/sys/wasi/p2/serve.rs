@@ -4,8 +4,9 @@ use http::Request;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
 use super::executor::block_on;
-use super::{convert, incoming, outgoing};
+use super::{incoming, outgoing};
 use crate::bindings::types as wit;
+use crate::sys::wasi::convert;
 use crate::{
     BatchReply, Body, Error, Event, IntoInit, IntoReply, IntoResponse, Payload, StatusCode, batch,
     event, log, response,

@@ -6,16 +6,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    self as wasi, ErrorCode, FutureIncomingResponse, IncomingResponse, OutgoingRequest,
-    RequestOptions, Scheme,
+    self as wasi, FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions, Scheme,
 };
 
+use super::failure::{failed, with_length};
 use super::headers::{from_fields, to_fields};
 use super::reactor::Wait;
 use super::{incoming, outgoing};
@@ -44,12 +43,7 @@ pub(crate) async fn send(
 }
 
 fn head(parts: Parts, body: &Body) -> Result<OutgoingRequest, Error> {
-    let mut headers = parts.headers;
-    if let (Some(bytes), false) = (body.size_hint().exact(), headers.contains_key(CONTENT_LENGTH)) {
-        if bytes > 0 || takes_body(&parts.method) {
-            headers.insert(CONTENT_LENGTH, bytes.into());
-        }
-    }
+    let headers = with_length(parts.headers, &parts.method, body);
     let fields = to_fields(&headers).map_err(|error| invalid(format!("a header: {error}")))?;
     let outgoing = OutgoingRequest::new(fields);
     let scheme = match parts.uri.scheme_str() {
@@ -66,11 +60,6 @@ fn head(parts: Parts, body: &Body) -> Result<OutgoingRequest, Error> {
         .and_then(|()| outgoing.set_path_with_query(path));
     aimed.map_err(|()| invalid(format!("{} {}", parts.method, parts.uri)))?;
     Ok(outgoing)
-}
-
-/// Of these an empty body has a length, too.
-fn takes_body(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn method(method: &Method) -> wasi::Method {
@@ -172,34 +161,4 @@ impl HttpBody for Duplex {
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
-}
-
-fn failed(code: ErrorCode) -> Error {
-    let kind = match &code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => ErrorKind::Denied,
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => ErrorKind::Timeout,
-        ErrorCode::DnsError(_)
-        | ErrorCode::DestinationNotFound
-        | ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused => ErrorKind::Unreachable,
-        ErrorCode::ConnectionLimitReached => ErrorKind::Busy,
-        ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_)
-        | ErrorCode::LoopDetected => ErrorKind::Invalid,
-        // A connection that broke, an answer that is none: all that remains.
-        _ => ErrorKind::Broken,
-    };
-    Error::new(kind, code.to_string())
 }
