@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use regex::Regex;
+use regex::{Regex, RegexSet};
 use wasip2::exports::http::incoming_handler::Guest as HttpGuest;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
@@ -24,7 +24,13 @@ mod bindings {
 const KINDS: [&str; 4] = ["orders", "invoices", "parcels", "returns"];
 const OF_EACH: usize = 50;
 
-static ROUTES: OnceLock<Vec<(String, Regex)>> = OnceLock::new();
+static ROUTES: OnceLock<Routes> = OnceLock::new();
+
+/// All patterns as one automaton, which finds the route, and each alone, which takes it apart.
+struct Routes {
+    all: RegexSet,
+    each: Vec<(String, Regex)>,
+}
 
 struct RegexRouter;
 
@@ -48,22 +54,31 @@ impl HttpGuest for RegexRouter {
     }
 }
 
-fn compile() -> Result<Vec<(String, Regex)>, String> {
+/// Compiles everything, and matches once with each: expressions grow caches when they are used.
+fn compile() -> Result<Routes, String> {
     let names = KINDS.iter().flat_map(|kind| (0..OF_EACH).map(move |n| format!("{kind}-{n}")));
-    names
-        .map(|name| {
-            let pattern = format!(
-                "^/tenants/(?<tenant>[a-z][a-z0-9-]{{0,30}})/{name}/(?<id>[0-9]{{1,12}}|[0-9a-f]{{32}})/?$"
-            );
-            let regex = Regex::new(&pattern).map_err(|error| error.to_string())?;
-            Ok((name, regex))
-        })
-        .collect()
+    let patterns: Vec<(String, String)> = names.map(|name| (pattern(&name), name)).collect();
+    let all = RegexSet::new(patterns.iter().map(|(pattern, _)| pattern));
+    let each = patterns.iter().map(|(pattern, name)| Ok((name.clone(), Regex::new(pattern)?)));
+    let each: Result<_, regex::Error> = each.collect();
+    let failed = |error: regex::Error| error.to_string();
+    let routes = Routes { all: all.map_err(failed)?, each: each.map_err(failed)? };
+    for (_, name) in &patterns {
+        let path = format!("/tenants/nobody/{name}/1");
+        find(&routes, &path).ok_or_else(|| format!("{path} finds no route"))?;
+    }
+    Ok(routes)
 }
 
-fn find(routes: &[(String, Regex)], path: &str) -> Option<String> {
-    routes.iter().find_map(|(name, regex)| {
-        let captures = regex.captures(path)?;
-        Some(format!("{name} {} {}\n", &captures["tenant"], &captures["id"]))
-    })
+fn pattern(name: &str) -> String {
+    format!(
+        "^/tenants/(?<tenant>[a-z][a-z0-9-]{{0,30}})/{name}/(?<id>[0-9]{{1,12}}|[0-9a-f]{{32}})/?$"
+    )
+}
+
+fn find(routes: &Routes, path: &str) -> Option<String> {
+    let first = routes.all.matches(path).iter().next()?;
+    let (name, regex) = routes.each.get(first)?;
+    let captures = regex.captures(path)?;
+    Some(format!("{name} {} {}\n", &captures["tenant"], &captures["id"]))
 }

@@ -92,6 +92,11 @@ impl Engine {
         let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
         let mut facts = facts(&shape, wasm);
         let component = self.component(half, &config, &shape, wasm, &mut facts)?;
+        if shape.init.is_some() {
+            // A snapshot is large: copying it now keeps that from the first request.
+            let copied = component.initialize_copy_on_write_image();
+            copied.map_err(|error| EngineError::Compile(format!("{error:#}")))?;
+        }
         // What the imports are called is right by now; their types need not be.
         let mismatch =
             |error: wasmtime::Error| EngineError::Imports { imports: vec![format!("{error:#}")] };
