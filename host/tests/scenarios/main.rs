@@ -29,6 +29,7 @@ mod limits;
 mod logs;
 mod malformed;
 mod outgoing;
+mod pipeline;
 mod protocol;
 mod refused;
 mod reuse;

@@ -1,0 +1,192 @@
+//! Events on their way: accepted, queued, tried again, settled; on real components and the embedded
+//! store.
+
+use serde_json::json;
+
+use crate::support::{Host, Recorder, Setup, eventually};
+
+/// A worker with a route, and a queue that leads to it.
+fn setup(recorder: &Recorder, settings: &str) -> Setup {
+    let grant = recorder.grant();
+    Setup::new()
+        .unrouted("work", "worker", &format!("{grant}\n{settings}"))
+        .route("/work", "work", "mode = \"either\"")
+        .toml("[queue.jobs]\n[[trigger.http]]\nroute = \"/jobs\"\ntarget = \"queue:jobs\"\nmode = \"async\"")
+        .toml("[[trigger.queue]]\nqueue = \"jobs\"\ntarget = \"function:work\"")
+}
+
+async fn post(host: &Host, path: &str, work: serde_json::Value) -> (u16, String) {
+    let headers = [("content-type", "application/json"), ("prefer", "respond-async")];
+    let answer = host.send("POST", path, &headers, &work.to_string()).await;
+    let id = answer.json()["id"].as_str().unwrap_or_default().to_owned();
+    if answer.status == 202 {
+        assert_eq!(answer.header("wfh-invocation-id"), id, "two ids for one call");
+    }
+    (answer.status, id)
+}
+
+#[tokio::test]
+async fn an_accepted_call_runs_and_a_queued_event_too() {
+    let recorder = Recorder::start().await;
+    let host = setup(&recorder, "").serve().await;
+    let (status, id) = post(&host, "/work", json!({ "record": recorder.url("direct") })).await;
+    assert_eq!((status, id.len()), (202, 26));
+    assert_eq!(post(&host, "/jobs", json!({ "record": recorder.url("queued") })).await.0, 202);
+    eventually("both events run", async || recorder.effects().len() == 2).await;
+    let effects = recorder.effects();
+    let direct = effects.iter().find(|effect| effect.path == "direct").unwrap();
+    assert_eq!((direct.id.as_str(), direct.attempt), (id.as_str(), 1));
+    assert_eq!(direct.key, direct.event_key, "outgoing calls carry another key than the event's");
+}
+
+#[tokio::test]
+async fn a_failing_event_is_tried_again_with_the_same_key_and_then_settles() {
+    let recorder = Recorder::start().await;
+    let retry = "[function.work.retry]\nbackoff = { initial = \"20ms\" }";
+    let host = setup(&recorder, retry).serve().await;
+    let work = json!({ "record": recorder.url(""), "fail": "trap", "fail_until": 3 });
+    post(&host, "/work", work).await;
+    eventually("three tries", async || recorder.effects().len() == 3).await;
+    let effects = recorder.effects();
+    let attempts: Vec<u32> = effects.iter().map(|effect| effect.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    assert!(effects.iter().all(|effect| effect.event_key == effects[0].event_key));
+}
+
+#[tokio::test]
+async fn a_restart_loses_no_waiting_event() {
+    let recorder = Recorder::start().await;
+    let setup_of = |data: &std::path::Path| setup(&recorder, "").data_dir(data);
+    let data = tempfile::tempdir().unwrap();
+    let mut host = setup_of(data.path()).serve().await;
+    let later = json!({
+        "record": recorder.url(""), "fail": "retry", "fail_until": 2, "after_ms": 1_500
+    });
+    post(&host, "/work", later).await;
+    eventually("the first try", async || recorder.effects().len() == 1).await;
+    host.kill();
+    let _host = setup_of(data.path()).serve().await;
+    eventually("the second try", async || recorder.effects().len() >= 2).await;
+    let last = recorder.effects().pop().unwrap();
+    assert!(last.attempt <= 2, "a recorded try was counted twice: {last:?}");
+}
+
+#[tokio::test]
+async fn emits_happen_with_success_and_a_chain_goes_on() {
+    let recorder = Recorder::start().await;
+    let host = setup(&recorder, "allow.send = [\"queue:jobs\"]").serve().await;
+    let work = json!({
+        "record": recorder.url("first"), "emit": ["queue:jobs", "queue:jobs"],
+        "then": { "record": recorder.url("second") },
+    });
+    // A caller that waits for its answer gets it after the emits are durable.
+    let answer = host.send("POST", "/work", &[], &work.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    eventually("what was emitted runs", async || recorder.effects().len() == 3).await;
+    let ids: Vec<String> = recorder.effects().into_iter().map(|effect| effect.id).collect();
+    assert_ne!(ids[1], ids[2], "two emits share an id");
+}
+
+#[tokio::test]
+async fn a_schedule_fires_and_goes_on_after_a_restart() {
+    let recorder = Recorder::start().await;
+    let data = tempfile::tempdir().unwrap();
+    let setup_of = || {
+        let env = format!("env = {{ RECORD = \"{}\" }}", recorder.url(""));
+        setup(&recorder, &env)
+            .toml("[[trigger.schedule]]\nname = \"beat\"\nevery = \"200ms\"\ntarget = \"function:work\"")
+            .data_dir(data.path())
+    };
+    let mut host = setup_of().serve().await;
+    eventually("three ticks", async || recorder.effects().len() >= 3).await;
+    host.kill();
+    let before = recorder.effects().len();
+    let _host = setup_of().serve().await;
+    eventually("ticks after a restart", async || recorder.effects().len() > before + 2).await;
+    let twice: Vec<_> = recorder.tries().into_iter().filter(|(_, tries)| *tries > 1).collect();
+    assert!(twice.len() <= 1, "ticks fired twice, not only the one that a kill cut off: {twice:?}");
+    let id = &recorder.effects()[0].id;
+    assert!(id.starts_with("beat/20"), "a tick is not named by its time: {id}");
+}
+
+#[tokio::test]
+async fn a_repeated_request_with_a_key_is_answered_once() {
+    let recorder = Recorder::start().await;
+    let key = "[function.work.idempotency]\nkey = \"header:Idempotency-Key\"";
+    let host = setup(&recorder, key).serve().await;
+    let work = json!({ "record": recorder.url(""), "n": 1 }).to_string();
+    let send = async |key: &str, body: &str| {
+        host.send("POST", "/work", &[("idempotency-key", key)], body).await
+    };
+    let first = send("k1", &work).await;
+    let again = send("k1", &work).await;
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!(first.body, again.body);
+    assert_eq!(
+        (first.header("idempotency-replayed"), again.header("idempotency-replayed")),
+        ("", "true")
+    );
+    assert_eq!(send("k1", "{}").await.failure(), (422, "WFH-2009".into()));
+    assert_eq!(recorder.effects().len(), 1, "a repeated request ran again");
+
+    let asynchronous = [("idempotency-key", "k2"), ("prefer", "respond-async")];
+    let accepted = host.send("POST", "/work", &asynchronous, &work).await;
+    let repeated = host.send("POST", "/work", &asynchronous, &work).await;
+    assert_eq!((accepted.status, repeated.status), (202, 202));
+    assert_eq!(accepted.json()["id"], repeated.json()["id"], "a repeat was accepted anew");
+    eventually("it runs", async || recorder.effects().len() == 2).await;
+}
+
+#[tokio::test]
+async fn an_open_breaker_answers_503_and_keeps_queued_events() {
+    let recorder = Recorder::start().await;
+    let breaker = "[function.work.breaker]\ncalls_min = 3\nopen_for = \"1s\"\n\
+                   [function.work.retry]\nattempts = 50\nbackoff = { initial = \"10ms\", max = \"20ms\" }";
+    let host = setup(&recorder, breaker).serve().await;
+    let failing = json!({ "fail": "trap" }).to_string();
+    for _ in 0..3 {
+        assert_eq!(host.send("POST", "/work", &[], &failing).await.status, 502);
+    }
+    let open = host.send("POST", "/work", &[], "{}").await;
+    assert_eq!(open.failure(), (503, "WFH-2011".into()));
+    assert!(!open.header("retry-after").is_empty(), "an open breaker does not say when");
+    post(&host, "/jobs", json!({ "record": recorder.url("") })).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(recorder.effects().is_empty(), "an open breaker let a queued event through");
+    eventually("the event runs once it closes", async || recorder.effects().len() == 1).await;
+    assert_eq!(recorder.effects()[0].attempt, 1, "an open breaker cost a try");
+}
+
+#[tokio::test]
+async fn entries_of_one_group_run_in_order() {
+    let recorder = Recorder::start().await;
+    let host = Setup::new()
+        .unrouted("work", "worker", &format!("{}\nconcurrency = 8", recorder.grant()))
+        .toml("[queue.orders]\norder = \"json:$.order\"")
+        .toml("[[trigger.http]]\nroute = \"/orders\"\ntarget = \"queue:orders\"\nmode = \"async\"")
+        .toml("[[trigger.queue]]\nqueue = \"orders\"\ntarget = \"function:work\"")
+        .serve()
+        .await;
+    let mut sent = vec![Vec::new(); 3];
+    for n in 0..15_usize {
+        let order = n % 3;
+        // The first of each group fails once: those behind it wait all the same.
+        let fail_until = if n < 3 { 2 } else { 1 };
+        let work = json!({
+            "record": recorder.url(&format!("{order}")), "order": order,
+            "fail": "trap", "fail_until": fail_until,
+        });
+        sent[order].push(post(&host, "/orders", work).await.1);
+    }
+    eventually("all run", async || recorder.effects().len() == 18).await;
+    for (order, expected) in sent.into_iter().enumerate() {
+        let effects = recorder.effects();
+        let mut ids: Vec<String> = effects
+            .iter()
+            .filter(|effect| effect.path == order.to_string())
+            .map(|effect| effect.id.clone())
+            .collect();
+        ids.dedup();
+        assert_eq!(ids, expected, "group {order} is out of order");
+    }
+}
