@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wfh-invoke", &["wfh-event", "wfh-telemetry"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
+    ("wfh-store-embedded", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-admin", &["wfh-event", "wfh-telemetry", "wfh-invoke"]),
     // L3: everything.
@@ -32,7 +33,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-manifest",
             "wfh-telemetry",
             "wfh-invoke",
+            "wfh-store",
             "wfh-engine",
+            "wfh-store-embedded",
             "wfh-trigger-http",
             "wfh-admin",
         ],

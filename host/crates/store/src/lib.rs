@@ -4,8 +4,13 @@
 //! and in queues. Its main types are the ports [`Kv`] and [`Queue`] and the one write path,
 //! [`Store::commit`]. `conformance` holds the tests that every backend passes, `memory` a backend
 //! without a disk for tests of policy.
+//!
+//! Times are given as durations and kept in a backend's [`Steady`] time: a wall clock that steps
+//! back MUST NOT hide what could be claimed or revive what was over.
 
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod kv;
 #[cfg(feature = "memory")]
@@ -14,7 +19,7 @@ mod name;
 mod op;
 mod queue;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Now, Steady, SystemClock};
 pub use error::StoreError;
 pub use kv::{Kv, Lease, Leased, Value};
 pub use name::{Key, NameTooLong, QueueKey};

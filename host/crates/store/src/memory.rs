@@ -11,13 +11,13 @@ use futures_util::future::{BoxFuture, ready};
 use tokio::sync::Notify;
 
 use crate::{
-    Append, Claim, Claimed, Clock, Depth, Effect, Entry, Expect, Key, Kv, Lease, Leased, Op, Queue,
-    QueueKey, Receipt, Store, StoreError, Value, check,
+    Append, Claim, Claimed, Clock, Depth, Effect, Entry, Expect, Key, Kv, Lease, Leased, Now, Op,
+    Queue, QueueKey, Receipt, Steady, Store, StoreError, Value, check,
 };
 
 /// The store.
 pub struct MemoryStore {
-    clock: Arc<dyn Clock>,
+    time: Steady,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -45,13 +45,22 @@ struct Waiting {
     token: u64,
     claimed: bool,
     visible_at_ms: u64,
+    /// Whether an earlier entry of its group is there.
+    hidden: bool,
+}
+
+impl Waiting {
+    fn shown(&self, now: Now) -> Entry {
+        Entry { due_at_ms: now.wall_of(self.visible_at_ms), ..self.entry.clone() }
+    }
 }
 
 impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default(), changed: Notify::new() }
+        let time = Steady::resume(clock, Now::default());
+        Self { time, state: Mutex::default(), changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -61,17 +70,25 @@ impl MemoryStore {
     /// Does something to the state as of now.
     fn with<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut State, u64) -> T,
+        act: impl FnOnce(&mut State, Now) -> T,
     ) -> BoxFuture<'static, T> {
-        let now_ms = self.clock.now_ms();
-        let done = act(&mut self.lock(), now_ms);
+        let mut state = self.lock();
+        let done = act(&mut state, self.time.now());
+        drop(state);
         self.changed.notify_waiters();
         ready(done).boxed()
     }
 }
 
-fn later(now_ms: u64, by: Duration) -> u64 {
-    now_ms.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX))
+/// A value as it is shown: its end by the wall clock.
+fn shown(value: &Value, now: Now) -> Value {
+    let expires_at_ms = value.expires_at_ms.map(|at_ms| now.wall_of(at_ms));
+    Value { expires_at_ms, ..value.clone() }
+}
+
+/// Whether `first` keeps `second` from being claimed.
+fn is_before(first: &Entry, second: &Entry) -> bool {
+    second.group.is_some() && first.group == second.group && first.seq < second.seq
 }
 
 impl State {
@@ -80,10 +97,10 @@ impl State {
         self.last
     }
 
-    fn expire(&mut self, now_ms: u64) {
-        self.values.retain(|_, value| value.expires_at_ms.is_none_or(|at| at > now_ms));
-        self.leases.retain(|_, held| held.until_ms > now_ms);
-        self.seen.retain(|_, until_ms| *until_ms > now_ms);
+    fn expire(&mut self, now: Now) {
+        self.values.retain(|_, value| value.expires_at_ms.is_none_or(|at| at > now.steady_ms));
+        self.leases.retain(|_, held| held.until_ms > now.steady_ms);
+        self.seen.retain(|_, until_ms| *until_ms > now.steady_ms);
     }
 
     fn holds(&self, key: &Key, expect: &Expect) -> bool {
@@ -94,12 +111,13 @@ impl State {
             Expect::Version(version) => value.is_some_and(|value| value.version == *version),
             Expect::Lease(lease) => {
                 let held = self.leases.get(&lease.key);
-                value.is_none() && held.is_some_and(|held| held.token == lease.token)
+                let live = held.is_some_and(|held| held.token == lease.token);
+                value.is_none() && lease.key == *key && live
             }
         }
     }
 
-    fn apply(&mut self, index: usize, op: Op, now_ms: u64) -> Result<Effect, StoreError> {
+    fn apply(&mut self, index: usize, op: Op, now: Now) -> Result<Effect, StoreError> {
         let conflict = StoreError::Conflict { op: index };
         match op {
             Op::Put { key, expect, .. }
@@ -112,7 +130,7 @@ impl State {
             Op::Check { .. } => Ok(Effect::Done),
             Op::Put { key, bytes, ttl, .. } => {
                 let version = self.next();
-                let expires_at_ms = ttl.map(|ttl| later(now_ms, ttl));
+                let expires_at_ms = ttl.map(|ttl| now.later_ms(ttl));
                 self.leases.remove(&key);
                 self.values.insert(key, Value { bytes, version, expires_at_ms });
                 Ok(Effect::Version(version))
@@ -122,23 +140,21 @@ impl State {
                 Ok(Effect::Removed(self.values.remove(&key).is_some()))
             }
             Op::Increment { key, delta } => self.increment(key, delta),
-            Op::Append(append) => self.append(append, now_ms),
+            Op::Append(append) => self.append(append, now),
             Op::Ack(receipt) => {
                 self.held(&receipt).ok_or(conflict)?;
-                self.entries.remove(&(receipt.queue, receipt.seq));
+                self.remove(receipt.queue, receipt.seq, now);
                 Ok(Effect::Done)
             }
             Op::Release { receipt, delay, state } => {
                 let waiting = self.held(&receipt).ok_or(conflict)?;
                 waiting.claimed = false;
                 waiting.entry.receives = waiting.entry.receives.saturating_sub(1);
-                waiting.visible_at_ms = later(now_ms, delay);
+                waiting.visible_at_ms = now.later_ms(delay);
                 waiting.entry.state = state.unwrap_or_else(|| waiting.entry.state.clone());
                 Ok(Effect::Done)
             }
-            Op::Remove { queue, seq } => {
-                Ok(Effect::Removed(self.entries.remove(&(queue, seq)).is_some()))
-            }
+            Op::Remove { queue, seq } => Ok(Effect::Removed(self.remove(queue, seq, now))),
         }
     }
 
@@ -160,13 +176,13 @@ impl State {
         Ok(Effect::Sum(sum))
     }
 
-    fn append(&mut self, append: Append, now_ms: u64) -> Result<Effect, StoreError> {
+    fn append(&mut self, append: Append, now: Now) -> Result<Effect, StoreError> {
         let name = (append.queue.clone(), append.id.clone());
         if let Some(window) = append.dedup {
             if self.seen.contains_key(&name) {
                 return Ok(Effect::Duplicate);
             }
-            self.seen.insert(name, later(now_ms, window));
+            self.seen.insert(name, now.later_ms(window));
         }
         let depth = self.of(&append.queue).count() as u64;
         if append.depth_max.is_some_and(|depth_max| depth >= depth_max) {
@@ -179,13 +195,28 @@ impl State {
             body: append.body,
             state: append.state,
             group: append.group,
-            appended_at_ms: now_ms,
+            appended_at_ms: now.wall_ms,
+            due_at_ms: 0,
             receives: 0,
         };
-        let visible_at_ms = later(now_ms, append.delay);
-        let waiting = Waiting { entry, token: 0, claimed: false, visible_at_ms };
+        let visible_at_ms = now.later_ms(append.delay);
+        let hidden = self.of(&append.queue).any(|other| is_before(&other.entry, &entry));
+        let waiting = Waiting { entry, token: 0, claimed: false, visible_at_ms, hidden };
         self.entries.insert((append.queue, seq), waiting);
         Ok(Effect::Appended(seq))
+    }
+
+    /// Removes an entry and lets the next of its group come forward.
+    fn remove(&mut self, queue: QueueKey, seq: u64, now: Now) -> bool {
+        let Some(removed) = self.entries.remove(&(queue.clone(), seq)) else { return false };
+        let rest = (queue.clone(), 0)..=(queue, u64::MAX);
+        let same = |waiting: &&mut Waiting| waiting.entry.group == removed.entry.group;
+        let next = self.entries.range_mut(rest).map(|(_, waiting)| waiting).find(same);
+        if let Some(next) = next.filter(|next| next.hidden) {
+            next.hidden = false;
+            next.visible_at_ms = next.visible_at_ms.max(now.steady_ms);
+        }
+        true
     }
 
     fn of(&self, queue: &QueueKey) -> impl Iterator<Item = &Waiting> {
@@ -199,23 +230,19 @@ impl State {
     }
 
     /// The numbers of what may be claimed, in the order in which it is claimed.
-    fn claimable(&self, queue: &QueueKey, now_ms: u64) -> Vec<u64> {
-        let mut groups = std::collections::BTreeSet::new();
-        let mut found: Vec<(u64, u64)> = Vec::new();
-        for waiting in self.of(queue) {
-            let first = waiting.entry.group.as_ref().is_none_or(|group| groups.insert(group));
-            if first && waiting.visible_at_ms <= now_ms {
-                found.push((waiting.visible_at_ms, waiting.entry.seq));
-            }
-        }
+    fn claimable(&self, queue: &QueueKey, now: Now) -> Vec<u64> {
+        let due = |waiting: &&Waiting| !waiting.hidden && waiting.visible_at_ms <= now.steady_ms;
+        let due = self.of(queue).filter(due);
+        let mut found: Vec<(u64, u64)> =
+            due.map(|waiting| (waiting.visible_at_ms, waiting.entry.seq)).collect();
         found.sort_unstable();
         found.into_iter().map(|(_, seq)| seq).collect()
     }
 
-    fn claim(&mut self, queue: &QueueKey, claim: Claim, now_ms: u64) -> Vec<Claimed> {
+    fn claim(&mut self, queue: &QueueKey, claim: Claim, now: Now) -> Vec<Claimed> {
         let mut bytes = 0_u64;
         let mut claimed = Vec::new();
-        for seq in self.claimable(queue, now_ms) {
+        for seq in self.claimable(queue, now) {
             let token = self.next();
             let Some(waiting) = self.entries.get_mut(&(queue.clone(), seq)) else { continue };
             bytes = bytes.saturating_add(waiting.entry.body.len() as u64);
@@ -225,10 +252,10 @@ impl State {
             }
             waiting.claimed = true;
             waiting.token = token;
-            waiting.visible_at_ms = later(now_ms, claim.visibility);
+            waiting.visible_at_ms = now.later_ms(claim.visibility);
             waiting.entry.receives += 1;
             let receipt = Receipt { queue: queue.clone(), seq, token };
-            claimed.push(Claimed { receipt, entry: waiting.entry.clone() });
+            claimed.push(Claimed { receipt, entry: waiting.shown(now) });
         }
         claimed
     }
@@ -238,12 +265,12 @@ impl State {
         held.map(|waiting| waiting.visible_at_ms = until_ms).is_some()
     }
 
-    fn depth(&self, queue: &QueueKey, now_ms: u64) -> Depth {
+    fn depth(&self, queue: &QueueKey, now: Now) -> Depth {
         let mut depth = Depth::default();
         for waiting in self.of(queue) {
             depth.entries += 1;
             depth.bytes += waiting.entry.body.len() as u64;
-            depth.claimed += u64::from(waiting.claimed && waiting.visible_at_ms > now_ms);
+            depth.claimed += u64::from(waiting.claimed && waiting.visible_at_ms > now.steady_ms);
             depth.oldest_at_ms.get_or_insert(waiting.entry.appended_at_ms);
         }
         depth
@@ -252,13 +279,13 @@ impl State {
 
 impl Store for MemoryStore {
     fn commit(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Effect>, StoreError>> {
-        self.with(|state, now_ms| {
+        self.with(|state, now| {
             check(&ops)?;
-            state.expire(now_ms);
+            state.expire(now);
             let mut copy = state.clone();
             let applied = ops.into_iter().enumerate();
             let effects: Result<Vec<Effect>, StoreError> =
-                applied.map(|(index, op)| copy.apply(index, op, now_ms)).collect();
+                applied.map(|(index, op)| copy.apply(index, op, now)).collect();
             if effects.is_ok() {
                 *state = copy;
             }
@@ -269,9 +296,9 @@ impl Store for MemoryStore {
 
 impl Kv for MemoryStore {
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Value>, StoreError>> {
-        self.with(|state, now_ms| {
-            state.expire(now_ms);
-            Ok(state.values.get(&key).cloned())
+        self.with(|state, now| {
+            state.expire(now);
+            Ok(state.values.get(&key).map(|value| shown(value, now)))
         })
     }
 
@@ -281,35 +308,35 @@ impl Kv for MemoryStore {
         after: Option<Key>,
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<(Key, Value)>, StoreError>> {
-        self.with(|state, now_ms| {
-            state.expire(now_ms);
+        self.with(|state, now| {
+            state.expire(now);
             let found = state.values.iter().filter(|(key, _)| key.as_str().starts_with(prefix));
             let found = found.filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
-            let found = found.map(|(key, value)| (key.clone(), value.clone()));
+            let found = found.map(|(key, value)| (key.clone(), shown(value, now)));
             Ok(found.take(limit as usize).collect())
         })
     }
 
     fn lease(&self, key: Key, ttl: Duration) -> BoxFuture<'_, Result<Leased, StoreError>> {
-        self.with(|state, now_ms| {
-            state.expire(now_ms);
+        self.with(|state, now| {
+            state.expire(now);
             if let Some(value) = state.values.get(&key) {
-                return Ok(Leased::Present(value.clone()));
+                return Ok(Leased::Present(shown(value, now)));
             }
             if state.leases.contains_key(&key) {
                 return Ok(Leased::Held);
             }
             let token = state.next();
-            state.leases.insert(key.clone(), Held { token, until_ms: later(now_ms, ttl) });
+            state.leases.insert(key.clone(), Held { token, until_ms: now.later_ms(ttl) });
             Ok(Leased::Acquired(Lease { key, token }))
         })
     }
 
     fn renew(&self, lease: &Lease, ttl: Duration) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.with(|state, now_ms| {
-            state.expire(now_ms);
+        self.with(|state, now| {
+            state.expire(now);
             let held = state.leases.get_mut(&lease.key).filter(|held| held.token == lease.token);
-            Ok(held.map(|held| held.until_ms = later(now_ms, ttl)).is_some())
+            Ok(held.map(|held| held.until_ms = now.later_ms(ttl)).is_some())
         })
     }
 
@@ -329,7 +356,7 @@ impl Queue for MemoryStore {
         queue: QueueKey,
         claim: Claim,
     ) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {
-        self.with(|state, now_ms| Ok(state.claim(&queue, claim, now_ms)))
+        self.with(|state, now| Ok(state.claim(&queue, claim, now)))
     }
 
     fn extend(
@@ -337,8 +364,8 @@ impl Queue for MemoryStore {
         receipts: Vec<Receipt>,
         visibility: Duration,
     ) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
-        self.with(|state, now_ms| {
-            let until_ms = later(now_ms, visibility);
+        self.with(|state, now| {
+            let until_ms = now.later_ms(visibility);
             Ok(receipts.iter().map(|receipt| state.extend(receipt, until_ms)).collect())
         })
     }
@@ -349,7 +376,7 @@ impl Queue for MemoryStore {
         Box::pin(async move {
             loop {
                 let changed = self.changed.notified();
-                if !self.lock().claimable(&queue, self.clock.now_ms()).is_empty() {
+                if !self.lock().claimable(&queue, self.time.now()).is_empty() {
                     return Ok(());
                 }
                 // Either way the queue is looked at again.
@@ -359,7 +386,7 @@ impl Queue for MemoryStore {
     }
 
     fn depth(&self, queue: QueueKey) -> BoxFuture<'_, Result<Depth, StoreError>> {
-        self.with(|state, now_ms| Ok(state.depth(&queue, now_ms)))
+        self.with(|state, now| Ok(state.depth(&queue, now)))
     }
 
     fn peek(
@@ -368,10 +395,10 @@ impl Queue for MemoryStore {
         after: Option<u64>,
         limit: u32,
     ) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
-        self.with(|state, _| {
-            let entries = state.of(&queue).map(|waiting| &waiting.entry);
-            let entries = entries.filter(|entry| after.is_none_or(|after| entry.seq > after));
-            Ok(entries.take(limit as usize).cloned().collect())
+        self.with(|state, now| {
+            let entries = state.of(&queue);
+            let entries = entries.filter(|other| after.is_none_or(|after| other.entry.seq > after));
+            Ok(entries.take(limit as usize).map(|waiting| waiting.shown(now)).collect())
         })
     }
 

@@ -22,6 +22,9 @@ pub struct Entry {
     pub group: Option<String>,
     /// When it was appended, in milliseconds since 1970.
     pub appended_at_ms: u64,
+    /// When its delay or its lease is over, in milliseconds since 1970. What waits behind the head
+    /// of its group waits for that as well.
+    pub due_at_ms: u64,
     /// How often it was claimed and not released, this claim included.
     pub receives: u32,
 }
@@ -75,10 +78,12 @@ pub struct Depth {
 /// - An entry MUST never have two holders whose leases are live at once.
 /// - An entry that was neither acknowledged nor removed MUST become claimable again when its lease
 ///   runs out, at the latest when the store is opened again.
-/// - Entries without a group MUST be claimed in the order in which they became claimable, ties in
-///   the order of their appends. The first entry of a group that is not acknowledged hides the
+/// - Entries MUST be claimed in the order in which they became claimable, ties in the order of
+///   their appends; one that its group hid becomes claimable when it is the first and its delay is
+///   over. The first entry of a group that is not acknowledged hides the
 ///   group's others, also while it waits for its delay.
 /// - Claiming MUST NOT cost more the more entries wait.
+/// - An acknowledged or removed entry MUST NOT be seen again.
 pub trait Queue: Send + Sync {
     /// Claims what is claimable now; nothing is no error. The number of times an entry was claimed
     /// survives a crash of the process.
@@ -101,7 +106,7 @@ pub trait Queue: Send + Sync {
     /// is there, never in that something is.
     fn claimable(&self, queue: QueueKey) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// What the queue holds. It MUST NOT cost more the more entries there are.
+    /// What the queue holds. It MUST NOT cost more the more entries wait.
     fn depth(&self, queue: QueueKey) -> BoxFuture<'_, Result<Depth, StoreError>>;
 
     /// Entries with numbers above `after`, at most `limit`, by number; claimed and delayed ones
