@@ -2,22 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
 use wfh_invoke::{
-    ComponentFacts, Dispatcher, Figures, FunctionPolicy, FunctionState, FunctionStatus, HostLimit,
-    Invoke, RecordBudget, Router, Slot, Status,
+    Acceptor, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
+    FunctionState, FunctionStatus, HostLimit, Invoke, RecordBudget, Router, Slot, Stacked, Status,
+    Takes,
 };
-use wfh_manifest::{Manifest, RouteTable};
-use wfh_trigger_http::{Route, Routes};
+use wfh_manifest::{Manifest, Mode, RouteTable};
+use wfh_trigger_http::{Route, RouteMode, Routes};
 
 use crate::error::Error;
 use crate::load::{Loaded, Loading, Source};
 use crate::manifest_file::ManifestFile;
 use crate::progress::Compiling;
+use crate::pulling::{self, Pulling};
 use crate::settings::{self, Secrets};
+
+/// How long a body may take that becomes an event for a queue or a topic.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+type Functions = HashMap<FunctionName, Deployed>;
 
 /// Everything that calls can reach.
 pub(crate) struct Deployment {
@@ -27,7 +35,9 @@ pub(crate) struct Deployment {
     status: Arc<Status>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) routes: Routes,
-    functions: HashMap<FunctionName, Deployed>,
+    durability: Option<Durability>,
+    pulling: Option<Pulling>,
+    functions: Functions,
     /// What was applied last.
     manifest: Option<Manifest>,
 }
@@ -35,12 +45,16 @@ pub(crate) struct Deployment {
 /// A function that serves.
 struct Deployed {
     slot: Slot,
-    stack: Arc<dyn Invoke>,
+    stacked: Stacked,
     policy: FunctionPolicy,
     source: Source,
     figures: Arc<Figures>,
     facts: ComponentFacts,
+    made: Made,
 }
+
+/// What a loaded function says of itself.
+type Made = (Takes, String);
 
 impl Deployment {
     /// A deployment of nothing yet: what it deploys is called through `dispatcher` and shows in
@@ -50,6 +64,7 @@ impl Deployment {
         manifest: &Manifest,
         dispatcher: Dispatcher,
         status: Arc<Status>,
+        durability: Option<Durability>,
     ) -> Self {
         engine.set_dispatcher(dispatcher.downgrade());
         let records = manifest.telemetry.invocation_records_per_second_max;
@@ -60,6 +75,8 @@ impl Deployment {
             status,
             dispatcher,
             routes: Routes::new(ArcSwap::from_pointee(RouteTable::default())),
+            durability,
+            pulling: None,
             functions: HashMap::new(),
             manifest: None,
         }
@@ -79,24 +96,35 @@ impl Deployment {
             let Some(described) = file.manifest.functions.get(&loaded.name) else {
                 continue;
             };
-            let policy = settings::policy(&file.manifest, &loaded.name, described);
             let name = loaded.name.clone();
+            let policy = |made| settings::policy(&file.manifest, &name, described, made);
             if let Some(deployed) = self.deploy(loaded, policy) {
                 functions.insert(name, deployed);
             }
         }
-        let routes = routes(file, &functions)?;
-        let mut router = Router::default();
-        for (name, deployed) in &functions {
-            router.insert(Target::Function(name.clone()), Arc::clone(&deployed.stack));
+        let routes = self.routes_of(file, &functions)?;
+        if let Some(durability) = &self.durability {
+            durability.targets.replace(pulling::places(&file.manifest)?);
         }
-        self.dispatcher.replace(router);
+        self.dispatcher.replace(self.router(file, &functions));
+        if let Some(pulling) = &mut self.pulling {
+            pulling.apply(&file.manifest)?;
+        }
         self.routes.store(routes.into());
         self.functions = functions;
         self.show(&file.manifest);
         self.manifest = Some(file.manifest.clone());
         self.engine.evict_cache();
         Ok(true)
+    }
+
+    /// Lets `pulling` take work to what is deployed, now and after each change.
+    pub(crate) fn pull(&mut self, mut pulling: Pulling) -> Result<(), Error> {
+        if let Some(manifest) = &self.manifest {
+            pulling.apply(manifest)?;
+        }
+        self.pulling = Some(pulling);
+        Ok(())
     }
 
     fn load(&self, file: &ManifestFile) -> Result<Vec<Loaded>, Error> {
@@ -130,7 +158,11 @@ impl Deployment {
     }
 
     /// Keeps the stack of a function whose policy stays, so that its permits go on counting.
-    fn deploy(&mut self, loaded: Loaded, policy: FunctionPolicy) -> Option<Deployed> {
+    fn deploy(
+        &mut self,
+        loaded: Loaded,
+        policy: impl FnOnce(Made) -> FunctionPolicy,
+    ) -> Option<Deployed> {
         let Loaded { name, source, function } = loaded;
         let before = self.functions.remove(&name);
         let facts = match (&before, &function) {
@@ -138,10 +170,21 @@ impl Deployment {
             (Some(deployed), None) => deployed.facts.clone(),
             (None, None) => return None,
         };
+        let made = match (&before, &function) {
+            (_, Some(function)) => (function.takes(), function.version().to_owned()),
+            (Some(deployed), None) => deployed.made.clone(),
+            (None, None) => return None,
+        };
+        let policy = policy(made.clone());
         let slot = match (&before, function) {
             (None, None) => return None,
             (None, Some(function)) => Slot::new(Arc::new(function)),
             (Some(deployed), None) => deployed.slot.clone(),
+            // One that takes something else now has a slot of its own: calls of the other kind may
+            // still be under way.
+            (Some(deployed), Some(function)) if deployed.made.0 != made.0 => {
+                Slot::new(Arc::new(function))
+            }
             (Some(deployed), Some(function)) => {
                 deployed.slot.replace(Arc::new(function));
                 deployed.slot.clone()
@@ -149,33 +192,81 @@ impl Deployment {
         };
         let new = || Arc::new(Figures::new(Arc::clone(&self.records)));
         let figures = before.as_ref().map_or_else(new, |before| Arc::clone(&before.figures));
-        let stack = match before {
-            Some(deployed) if deployed.policy == policy => deployed.stack,
-            _ => Arc::new(policy.stack(slot.clone(), &self.host, Arc::clone(&figures))),
+        let stacked = match before {
+            Some(deployed) if deployed.policy == policy => deployed.stacked,
+            _ => {
+                let durability = self.durability.as_ref();
+                policy.stack(slot.clone(), &self.host, durability, Arc::clone(&figures))
+            }
         };
-        Some(Deployed { slot, stack, policy, source, figures, facts })
+        Some(Deployed { slot, stacked, policy, source, made, figures, facts })
     }
-}
 
-fn routes(
-    file: &ManifestFile,
-    functions: &HashMap<FunctionName, Deployed>,
-) -> Result<RouteTable<Route>, Error> {
-    let mut routes = Vec::new();
-    for trigger in &file.manifest.triggers.http {
-        let Target::Function(name) = &trigger.config.target else {
-            continue;
-        };
-        let Some(deployed) = functions.get(name) else {
-            continue;
-        };
-        let route = Route {
-            pattern: trigger.config.route.as_str().into(),
-            target: trigger.config.target.clone(),
-            stack: Arc::clone(&deployed.stack),
-        };
-        routes.push((trigger.config.route(), route));
+    fn router(&self, file: &ManifestFile, functions: &Functions) -> Router {
+        let mut router = Router::default();
+        for (name, deployed) in functions {
+            router.insert(Target::Function(name.clone()), deployed.stacked.clone());
+        }
+        let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
+        let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
+        for target in queues.chain(topics) {
+            if let Some(durability) = &self.durability {
+                let forward = Forward::new(target.clone(), durability.clone());
+                let invoke: Arc<dyn Invoke> = Arc::new(Arc::new(forward));
+                router.insert(target, Stacked::of(invoke));
+            }
+        }
+        router
     }
-    RouteTable::build(routes)
-        .map_err(|conflicts| Error::Manifest(conflicts.iter().map(ToString::to_string).collect()))
+
+    fn routes_of(
+        &self,
+        file: &ManifestFile,
+        functions: &Functions,
+    ) -> Result<RouteTable<Route>, Error> {
+        let mut routes = Vec::new();
+        for trigger in &file.manifest.triggers.http {
+            let target = trigger.config.target.clone();
+            let Some(mode) = self.route_mode(file, functions, trigger.config.mode, &target) else {
+                continue;
+            };
+            let pattern = trigger.config.route.as_str().into();
+            routes.push((trigger.config.route(), Route { pattern, target, mode }));
+        }
+        RouteTable::build(routes).map_err(|conflicts| {
+            Error::Manifest(conflicts.iter().map(ToString::to_string).collect())
+        })
+    }
+
+    /// `None`: nothing takes the route; the manifest was checked for that.
+    fn route_mode(
+        &self,
+        file: &ManifestFile,
+        functions: &Functions,
+        mode: Mode,
+        target: &Target,
+    ) -> Option<RouteMode> {
+        let stacked = match target {
+            Target::Function(name) => functions.get(name).map(|found| &found.stacked),
+            Target::Queue(_) | Target::Topic(_) | Target::Stream(_) => None,
+        };
+        let acceptor = match stacked {
+            Some(stacked) => stacked.acceptor.clone(),
+            None => self.acceptor(file, target),
+        };
+        let invoke = stacked.map(|stacked| Arc::clone(&stacked.invoke));
+        Some(match (mode, invoke, acceptor) {
+            (Mode::Sync, Some(invoke), _) => RouteMode::Sync(invoke),
+            (Mode::Either, Some(invoke), Some(acceptor)) => RouteMode::Either(invoke, acceptor),
+            (Mode::Async | Mode::Either, _, Some(acceptor)) => RouteMode::Async(acceptor),
+            _ => return None,
+        })
+    }
+
+    /// Accepts events for a target that is no function.
+    fn acceptor(&self, file: &ManifestFile, target: &Target) -> Option<Arc<Acceptor>> {
+        let durability = self.durability.clone()?;
+        let bounds = settings::bounds(&file.manifest, None);
+        Some(Arc::new(Acceptor::new(target.clone(), bounds, BODY_TIMEOUT, None, durability)))
+    }
 }

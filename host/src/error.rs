@@ -39,6 +39,9 @@ pub(crate) enum Error {
     /// The engine.
     #[error("{code}: {0}", code = .0.code())]
     Engine(#[from] wfh_engine::EngineError),
+    /// The store cannot be opened.
+    #[error("{code}: {0}", code = ErrorCode::DataDirectory)]
+    Store(#[from] wfh_store_embedded::OpenError),
     /// The HTTP listener.
     #[error("{code}: {0}", code = .0.code())]
     Http(#[from] wfh_trigger_http::HttpTriggerError),

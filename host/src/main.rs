@@ -20,10 +20,12 @@ mod log;
 mod manifest_file;
 mod output;
 mod progress;
+mod pulling;
 mod ring;
 mod runtime;
 mod serve;
 mod settings;
+mod store;
 mod verb;
 mod watch;
 

@@ -3,13 +3,28 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wfh_manifest::{Diagnostic, Manifest, Parsed, render};
+use wfh_manifest::{Diagnostic, Feature, Manifest, Parsed, render};
 
 use crate::environment;
 use crate::error::Error;
 
 /// Nobody reads more at once.
 const ERRORS_SHOWN_MAX: usize = 200;
+
+/// What of the manifest this version offers.
+const OFFERED: &[Feature] = &[
+    Feature::Queues,
+    Feature::Topics,
+    Feature::QueueTrigger,
+    Feature::ScheduleTrigger,
+    Feature::Idempotency,
+    Feature::Breaker,
+    Feature::Retry,
+    Feature::Destinations,
+    Feature::AsyncMode,
+    Feature::State,
+    Feature::Send,
+];
 
 /// A manifest and where it came from.
 pub(crate) struct ManifestFile {
@@ -52,13 +67,18 @@ impl ManifestFile {
         parsed: Parsed,
         directory: PathBuf,
     ) -> Result<Self, Error> {
-        let lacking = parsed.not_offered(&[]);
+        let lacking = parsed.not_offered(OFFERED);
         if !lacking.is_empty() {
             return Err(Error::NotOffered(rendered(&lacking, path, &text)));
         }
         let warnings = rendered(&parsed.warnings, path, &text);
         let manifest = parsed.manifest.clone();
         Ok(Self { manifest, directory, warnings, path: path.to_owned(), text, parsed })
+    }
+
+    /// Whether it stands for a component without a manifest.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// Where it was read.
@@ -82,7 +102,7 @@ impl ManifestFile {
 
     /// Says of a key's value what only the host could find out.
     pub(crate) fn error_at(&self, key: &str, message: &str) -> String {
-        if self.text.is_empty() {
+        if self.is_bare() {
             return message.to_owned();
         }
         render(&self.parsed.diagnostic(key, message), &self.path.display().to_string(), &self.text)

@@ -9,20 +9,22 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wfh_admin::{Admin, AdminConfig, Api, LogSource, Sources};
 use wfh_engine::Engine;
-use wfh_invoke::{Dispatcher, Router, Status};
+use wfh_invoke::{Dispatcher, Durability, Router, Shutdown, Status};
 use wfh_manifest::{LogFormat, Manifest};
-use wfh_trigger_http::{HttpTrigger, Shutdown};
+use wfh_trigger_http::HttpTrigger;
 
 use crate::build::{Audience, Builder};
 use crate::deploy::Deployment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
+use crate::pulling::Pulling;
 use crate::runtime::Workers;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, log, ring, settings};
+use crate::{descriptors, log, ring, settings, store};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -106,7 +108,13 @@ async fn run(
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
     let data_dir = file.data_dir(options.data_dir.as_deref());
     let cache_dir = data_dir.join("cache");
-    let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied);
+    // A bare component has nothing to keep, and its directory is not ours to write a store to.
+    let durability = match file.is_bare() {
+        true => None,
+        false => Some(store::open(&file.manifest, &data_dir)?),
+    };
+    let capabilities = store::capabilities(durability.as_ref());
+    let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied, capabilities);
     // Before anything is built or read, so that no change goes unseen.
     let watcher = match options.watch {
         true => Some(Watcher::new(&options.path, &file, &data_dir)?),
@@ -114,16 +122,16 @@ async fn run(
     };
     let builder = Arc::new(Builder::new(data_dir));
     let (first_build, watch) = (Arc::clone(&builder), options.watch);
-    let shown = Arc::clone(&status);
+    let (shown, lent) = (Arc::clone(&status), durability.clone());
     let loading = tokio::task::spawn_blocking(move || {
         let failed = if watch { build_first(&first_build, &file)? } else { None };
         let engine = Arc::new(Engine::new(config)?);
         let mut deployment =
-            Deployment::new(Arc::clone(&engine), &file.manifest, dispatcher, shown);
+            Deployment::new(Arc::clone(&engine), &file.manifest, dispatcher, shown, lent);
         deployment.apply(&file)?;
         Ok::<_, Error>((engine, deployment, file, failed))
     });
-    let (engine, deployment, file, failed) = tokio::select! {
+    let (engine, mut deployment, file, failed) = tokio::select! {
         loaded = loading => loaded.map_err(std::io::Error::other)??,
         () = stop.next() => {
             builder.stop();
@@ -133,6 +141,13 @@ async fn run(
 
     let shutdown = Shutdown::default();
     let http = bind_http(options, &file, &deployment)?;
+    let pulling = TaskTracker::new();
+    if let Some(durability) = durability.clone() {
+        let (dispatcher, workers) = (deployment.dispatcher.clone(), workers.handles());
+        let (shutdown, tasks) = (shutdown.clone(), pulling.clone());
+        let pulling = Pulling::new(durability, dispatcher, workers, shutdown, tasks);
+        deployment.pull(pulling)?;
+    }
     announce(http.as_ref(), admin_address, &file)?;
     if let Some(error) = failed {
         builder.show_log();
@@ -164,6 +179,7 @@ async fn run(
         served = serving.as_mut() => served,
         () = drain(&mut stop, &status, &shutdown, &builder, bounds) => serving.await,
     };
+    finish(&shutdown, &pulling, durability).await;
     // Waits for the end of a build.
     builder.stop();
     stopped.cancel();
@@ -172,6 +188,18 @@ async fn run(
         () = stop.next() => {}
     }
     served.map_err(Error::from)
+}
+
+/// Waits for what runs out of queues, and for calls that outlive their callers; both end when the
+/// host cancels what is in flight.
+async fn finish(shutdown: &Shutdown, pulling: &TaskTracker, durability: Option<Durability>) {
+    pulling.close();
+    pulling.wait().await;
+    if let Some(durability) = durability {
+        durability.tasks.close();
+        let ended = durability.tasks.wait();
+        let _ = shutdown.cancel.run_until_cancelled(ended).await;
+    }
 }
 
 /// What `--watch` begins with. An older component serves until the build succeeds, and the failure
@@ -221,7 +249,7 @@ fn announce(
             let scheme = if http.is_tls() { "https" } else { "http" };
             said += &format!("Serving HTTP on {scheme}://{}/\n", http.local_addr()?);
         }
-        None => said += "Serving 0 triggers\n",
+        None => said += &format!("Serving {} triggers\n", file.manifest.triggers.count()),
     }
     said += &format!("Admin on http://{admin}\n");
     for warning in &file.warnings {

@@ -11,8 +11,13 @@ use wfh_engine::{
     SystemResolver,
 };
 use wfh_event::FunctionName;
-use wfh_invoke::FunctionPolicy;
-use wfh_manifest::{Function, Manifest, SecretSource, Switch};
+use wfh_invoke::{
+    Bounds, BreakerPolicy, Destinations, DurablePolicy, FunctionPolicy, KeyPolicy, RetryPolicy,
+    Takes,
+};
+use wfh_manifest::{
+    ByteSize, FailureDestination, Function, Jitter, Manifest, SecretSource, Switch,
+};
 use wfh_trigger_http::{HttpConfig, TlsFiles};
 
 use crate::error::Error;
@@ -24,6 +29,7 @@ pub(crate) fn engine(
     manifest: &Manifest,
     cache_dir: Option<PathBuf>,
     ports_denied: Arc<ArcSwap<Vec<u16>>>,
+    capabilities: Capabilities,
 ) -> EngineConfig {
     let (engine, outgoing) = (&manifest.engine, &manifest.outgoing);
     let largest = manifest.functions.values().map(|function| function.memory.as_u64()).max();
@@ -45,7 +51,7 @@ pub(crate) fn engine(
         cache_dir,
         cache_bytes_max: engine.cache_bytes_max.as_u64(),
         background_threads: workers(manifest),
-        capabilities: Capabilities::default(),
+        capabilities,
         outgoing: OutgoingConfig {
             connect_timeout: outgoing.connect_timeout,
             first_byte_timeout: outgoing.first_byte_timeout,
@@ -159,15 +165,59 @@ pub(crate) fn policy(
     manifest: &Manifest,
     name: &FunctionName,
     function: &Function,
+    (takes, version): (Takes, String),
 ) -> FunctionPolicy {
-    let body_bytes_max = function.body_bytes_max.unwrap_or(manifest.http.body_bytes_max);
     FunctionPolicy {
         name: name.clone(),
         timeout: function.timeout,
         concurrency: function.concurrency as usize,
         queue_timeout: function.queue_timeout,
-        body_bytes_max: body_bytes_max.as_u64(),
-        hops_max: manifest.limits.hops_max,
+        bounds: bounds(manifest, function.body_bytes_max),
+        takes,
+        breaker: function.breaker.as_ref().map(|breaker| BreakerPolicy {
+            failure_rate: breaker.failure_rate,
+            window: breaker.window,
+            calls_min: breaker.calls_min,
+            open_for: breaker.open_for,
+        }),
+        durable: durable(function, version),
+    }
+}
+
+/// What every call keeps to.
+pub(crate) fn bounds(manifest: &Manifest, body_bytes_max: Option<ByteSize>) -> Bounds {
+    let body_bytes_max = body_bytes_max.unwrap_or(manifest.http.body_bytes_max);
+    Bounds { body_bytes_max: body_bytes_max.as_u64(), hops_max: manifest.limits.hops_max }
+}
+
+/// `retry`, `idempotency` and `on`.
+fn durable(function: &Function, version: String) -> DurablePolicy {
+    let (retry, backoff) = (&function.retry, &function.retry.backoff);
+    DurablePolicy {
+        retry: RetryPolicy {
+            attempts: retry.attempts,
+            initial: backoff.initial,
+            factor: backoff.factor,
+            max: backoff.max,
+            jitter: backoff.jitter == Jitter::Full,
+            event_age_max: retry.event_age_max,
+            sync: retry.sync,
+        },
+        key: function.idempotency.as_ref().map(|key| KeyPolicy {
+            parts: key.key.0.clone(),
+            required: key.required,
+            ttl: key.ttl,
+            bytes_max: key.bytes_max.as_u64(),
+        }),
+        destinations: Destinations {
+            success: function.on.success.clone(),
+            failure: match &function.on.failure {
+                FailureDestination::DeadLetter => None,
+                FailureDestination::Target(target) => Some(target.clone()),
+            },
+        },
+        emits: !function.allow.send.is_empty(),
+        version,
     }
 }
 

@@ -19,11 +19,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     // L1: ports and policy.
     ("wfh-telemetry", &[]),
     ("wfh-store", &[]),
-    ("wfh-invoke", &["wfh-event", "wfh-telemetry"]),
+    ("wfh-invoke", &["wfh-event", "wfh-store", "wfh-telemetry"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-store-embedded", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
+    ("wfh-trigger-queue", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry"]),
+    ("wfh-trigger-schedule", &["wfh-event", "wfh-store", "wfh-invoke"]),
     ("wfh-admin", &["wfh-event", "wfh-telemetry", "wfh-invoke"]),
     // L3: everything.
     (
@@ -36,6 +38,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-store",
             "wfh-engine",
             "wfh-store-embedded",
+            "wfh-trigger-queue",
+            "wfh-trigger-schedule",
             "wfh-trigger-http",
             "wfh-admin",
         ],

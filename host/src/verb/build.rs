@@ -16,6 +16,7 @@ use crate::manifest_file::ManifestFile;
 use crate::output;
 use crate::progress::Compiling;
 use crate::settings::{self, Secrets};
+use crate::store;
 
 /// `wfh build`
 #[derive(Debug, Args)]
@@ -68,7 +69,8 @@ pub(crate) fn run(options: &Build) -> Result<(), Error> {
 /// Pre-initializes and compiles every function into the cache.
 fn compile(file: &ManifestFile, data_dir: PathBuf) -> Result<usize, Error> {
     let cache_dir = Some(data_dir.join("cache"));
-    let config = settings::engine(&file.manifest, cache_dir, Arc::new(ArcSwap::default()));
+    let denied = Arc::new(ArcSwap::default());
+    let config = settings::engine(&file.manifest, cache_dir, denied, store::for_check());
     let engine = Engine::new(config)?;
     let progress = Compiling::bar_or_lines(file.manifest.functions.len());
     // Where something is built need not be where it runs.

@@ -14,6 +14,7 @@ use crate::manifest_file::ManifestFile;
 use crate::output;
 use crate::progress::Compiling;
 use crate::settings::{self, Secrets};
+use crate::store;
 
 /// `wfh check`
 #[derive(Debug, Args)]
@@ -34,12 +35,13 @@ pub(crate) fn run(options: &Check) -> Result<(), Error> {
     if let Some(tls) = settings::http(&file, None).tls {
         tls.check()?;
     }
-    let config = settings::engine(&file.manifest, None, Arc::new(ArcSwap::default()));
+    let config =
+        settings::engine(&file.manifest, None, Arc::new(ArcSwap::default()), store::for_check());
     let engine = Engine::new(config)?;
     let progress = Compiling::bar(file.manifest.functions.len());
     let loading = Loading { engine: &engine, file: &file, secrets: Secrets::Read, progress };
     let functions = loading.all(&|_, _| false)?.len();
-    let triggers = file.manifest.triggers.http.len();
+    let triggers = file.manifest.triggers.count();
     let path = options.path.display();
     output::print(format!("{path}: ok, functions: {functions}, triggers: {triggers}\n").as_bytes())
 }

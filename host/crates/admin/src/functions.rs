@@ -173,7 +173,7 @@ impl From<&FunctionStatus> for Function {
                 concurrency: policy.concurrency as u64,
                 queue_timeout_ms: whole_milliseconds(policy.queue_timeout),
                 reuse: status.reuse,
-                body_bytes_max: policy.body_bytes_max,
+                body_bytes_max: policy.bounds.body_bytes_max,
             },
             calls: figures.calls,
             in_flight: figures.in_flight,

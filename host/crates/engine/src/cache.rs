@@ -38,12 +38,12 @@ impl Cache {
         Ok(Self { directory, bytes_max })
     }
 
-    /// The entry of a component under an engine's settings.
-    pub(crate) fn key(engine: &Engine, wasm: &[u8], salt: &str) -> String {
+    /// The entry of a component, known by its digest, under an engine's settings.
+    pub(crate) fn key(engine: &Engine, digest: &[u8], salt: &str) -> String {
         let mut hasher = Sha256Hasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         hasher.0.update(salt.as_bytes());
-        hasher.0.update(Sha256::digest(wasm));
+        hasher.0.update(digest);
         hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
@@ -91,7 +92,8 @@ impl Engine {
         check_directories(&config)?;
         let half = if shape.is_p3 { &self.p3 } else { &self.p2 };
         let mut facts = facts(&shape, wasm);
-        let component = self.component(half, &config, &shape, wasm, &mut facts)?;
+        let digest = Sha256::digest(wasm);
+        let component = self.component(half, &config, &shape, (wasm, &digest), &mut facts)?;
         if shape.init.is_some() {
             // A snapshot is large: copying it now keeps that from the first request.
             let copied = component.initialize_copy_on_write_image();
@@ -106,6 +108,7 @@ impl Engine {
         Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
             kind: shape.kind,
+            version: digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
             engine: half.engine.clone(),
             pre,
             environment: Arc::clone(&self.environment),
@@ -138,14 +141,14 @@ impl Engine {
         half: &Half,
         config: &FunctionConfig,
         shape: &Shape,
-        wasm: &[u8],
+        (wasm, digest): (&[u8], &[u8]),
         facts: &mut ComponentFacts,
     ) -> Result<Component, EngineError> {
         let salt = match &shape.init {
             Some(_) => format!("init {:?} {}", config.init, config.memory_bytes_max),
             None => String::new(),
         };
-        let key = Cache::key(&half.engine, wasm, &salt);
+        let key = Cache::key(&half.engine, digest, &salt);
         if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             match precompiled::load(&half.engine, &compiled) {
                 Ok(component) => {

@@ -9,8 +9,8 @@ use wasmtime::Engine;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{
-    ComponentFacts, EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Tail,
-    collect_body, event_from_request, reply_from_response, request_from_item, response_from_reply,
+    ComponentFacts, EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Takes,
+    reply_from_response, request_from_item,
 };
 
 use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
@@ -38,6 +38,7 @@ pub struct Function {
 pub(crate) struct Shared {
     pub(crate) config: FunctionConfig,
     pub(crate) kind: Kind,
+    pub(crate) version: String,
     pub(crate) engine: Engine,
     pub(crate) pre: Pre,
     pub(crate) variables: WasiConfigVariables,
@@ -169,6 +170,21 @@ impl Function {
         &self.shared.facts
     }
 
+    /// Identifies its component: the same bytes have the same version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.shared.version
+    }
+
+    /// What it takes.
+    #[must_use]
+    pub fn takes(&self) -> Takes {
+        match self.shared.kind.is_http() {
+            true => Takes::Requests,
+            false => Takes::Events { bytes_max: self.shared.config.event_bytes_max },
+        }
+    }
+
     /// Runs `input` in a task of its own and waits for its answer. Dropping the future cancels the
     /// guest.
     async fn run(&self, call: CallInfo, input: Input) -> Answer {
@@ -217,17 +233,6 @@ impl Function {
             _ => Err(lost()),
         }
     }
-
-    /// An event function called over HTTP: the request becomes an event, the reply a response.
-    async fn run_as_event(&self, call: CallInfo, input: HttpInput) -> Answer {
-        let (parts, body) = input.request.into_parts();
-        let body = collect_body(body, self.shared.config.event_bytes_max).await?;
-        let request = http::Request::from_parts(parts, body);
-        let item = event_from_request(call.id, &input.route, request)?;
-        let call = CallInfo { event_key: Some(item.event_key.clone()), ..call };
-        let outcomes = self.run(call, Input::Events(vec![item])).await?;
-        Ok(outcomes.into_iter().map(as_response).collect())
-    }
 }
 
 impl Invoke for Function {
@@ -238,7 +243,7 @@ impl Invoke for Function {
             let is_http = self.shared.kind.is_http();
             let answer = match invocation.input {
                 Input::Http(input) if is_http => self.run_http(call, input).await,
-                Input::Http(input) => self.run_as_event(call, *input).await,
+                Input::Http(_) => Err(given_a_request()),
                 Input::Events(events) if is_http => Ok(self.run_as_requests(call, events).await),
                 input @ Input::Events(_) => self.run(call, input).await,
             };
@@ -270,13 +275,9 @@ fn call_info(invocation: &Invocation) -> CallInfo {
     }
 }
 
-fn as_response(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Done(Reply::Event(reply)) => {
-            Outcome::Done(Reply::Http(response_from_reply(reply), Tail::default()))
-        }
-        other => other,
-    }
+/// The layers turn requests into events for functions that take those.
+fn given_a_request() -> Failure {
+    Failure::new(FailureClass::Internal, "an event function was given a request")
 }
 
 fn lost() -> Failure {
@@ -315,8 +316,6 @@ async fn call_guest(
             running.answer(Ok(outcomes));
             Ok(())
         }
-        (_, Input::Http(_)) => {
-            Err(Failure::new(FailureClass::Internal, "an event function was given a request"))
-        }
+        (_, Input::Http(_)) => Err(given_a_request()),
     }
 }

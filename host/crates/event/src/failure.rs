@@ -193,12 +193,16 @@ pub struct Failure {
     pub detail: String,
     /// When another attempt makes sense, if the failure knows.
     pub retry_after: Option<Duration>,
+    /// The end of what the guest printed, if that was kept. For operators.
+    pub log_tail: Option<Box<str>>,
+    /// Whether this is how an earlier, equal call failed.
+    pub replayed: bool,
 }
 
 impl Failure {
     /// A failure that does not say when to come back.
     pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), retry_after: None }
+        Self { class, detail: detail.into(), retry_after: None, log_tail: None, replayed: false }
     }
 
     /// The same failure, with the time after which another attempt makes sense.

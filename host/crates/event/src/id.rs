@@ -19,6 +19,14 @@ impl InvocationId {
     }
 }
 
+impl InvocationId {
+    /// When it was made, in milliseconds since 1970.
+    #[must_use]
+    pub fn time_ms(self) -> u64 {
+        self.0.timestamp_ms()
+    }
+}
+
 impl fmt::Display for InvocationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut buffer = [0_u8; ulid::ULID_LEN];

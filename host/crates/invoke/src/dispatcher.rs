@@ -8,13 +8,31 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use wfh_event::{Failure, FailureClass, FunctionName, Target};
 
-use crate::{Admit, Concurrency, Deadline, Figures, HostLimit, Invocation, Invoke, Outcome, Trace};
+use crate::{
+    Accepted, Acceptor, Adapt, Admit, Bounds, Breaker, BreakerCell, BreakerPolicy, Concurrency,
+    Deadline, Durability, Durable, DurablePolicy, Figures, HostLimit, Invocation, Invoke, Outcome,
+    Takes, Trace,
+};
 
 /// The layers of one function, outermost first. The type is the order.
-pub type Stack = Trace<Admit<Concurrency<Deadline<Slot>>>>;
+pub type Stack = Trace<Admit<Adapt<Durable<Call>>>>;
+
+/// The layers of one try.
+type Call = Breaker<Concurrency<Deadline<Slot>>>;
+
+/// A function as triggers reach it.
+#[derive(Clone)]
+pub struct Stacked {
+    /// Its layers.
+    pub invoke: Arc<dyn Invoke>,
+    /// Accepts calls to run later; only a host with a store can.
+    pub acceptor: Option<Arc<Acceptor>>,
+    /// Its breaker, if it has one.
+    pub breaker: Option<Arc<BreakerCell>>,
+}
 
 /// What the manifest says about calling one function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FunctionPolicy {
     /// The function.
     pub name: FunctionName,
@@ -24,21 +42,52 @@ pub struct FunctionPolicy {
     pub concurrency: usize,
     /// How long a caller waits for a permit.
     pub queue_timeout: Duration,
-    /// The largest request body.
-    pub body_bytes_max: u64,
-    /// How many functions a call may come through.
-    pub hops_max: u8,
+    /// What every call keeps to.
+    pub bounds: Bounds,
+    /// What it takes.
+    pub takes: Takes,
+    /// When to stop calling it for a while; never without it.
+    pub breaker: Option<BreakerPolicy>,
+    /// What makes its calls durable.
+    pub durable: DurablePolicy,
 }
 
 impl FunctionPolicy {
     /// Puts the layers this policy asks for before `slot`. Calls are counted in `figures`.
     #[must_use]
-    pub fn stack(&self, slot: Slot, host: &HostLimit, figures: Arc<Figures>) -> Stack {
+    pub fn stack(
+        &self,
+        slot: Slot,
+        host: &HostLimit,
+        durability: Option<&Durability>,
+        figures: Arc<Figures>,
+    ) -> Stacked {
+        let cell = self.breaker.map(|policy| Arc::new(BreakerCell::new(policy)));
+        let layers = self.layers(slot, host, durability, cell.clone());
+        let stack: Stack = Trace::new(layers, self.name.clone(), figures);
+        let acceptor = durability.map(|host| {
+            let target = Target::Function(self.name.clone());
+            let key = self.durable.key.clone();
+            Arc::new(Acceptor::new(target, self.bounds, self.timeout, key, host.clone()))
+        });
+        Stacked { invoke: Arc::new(stack), acceptor, breaker: cell }
+    }
+
+    fn layers(
+        &self,
+        slot: Slot,
+        host: &HostLimit,
+        durability: Option<&Durability>,
+        cell: Option<Arc<BreakerCell>>,
+    ) -> Admit<Adapt<Durable<Call>>> {
         let deadline = Deadline::new(slot, self.timeout);
         let concurrency =
             Concurrency::new(deadline, self.concurrency, self.queue_timeout, host.clone());
-        let admit = Admit::new(concurrency, self.body_bytes_max, self.hops_max);
-        Trace::new(admit, self.name.clone(), figures)
+        let breaker = Breaker::new(concurrency, cell);
+        let (policy, durability) = (self.durable.clone(), durability.cloned());
+        let durable = Durable::new(breaker, self.name.clone(), policy, durability);
+        let adapt = Adapt::new(durable, self.takes, self.timeout);
+        Admit::new(adapt, self.bounds)
     }
 }
 
@@ -69,13 +118,13 @@ impl Invoke for Slot {
 /// Finds what takes a target. Fixed once the host serves; slots and policies change below it.
 #[derive(Default)]
 pub struct Router {
-    targets: HashMap<Target, Arc<dyn Invoke>>,
+    targets: HashMap<Target, Stacked>,
 }
 
 impl Router {
-    /// Lets `invoke` take `target`.
-    pub fn insert(&mut self, target: Target, invoke: Arc<dyn Invoke>) {
-        self.targets.insert(target, invoke);
+    /// Lets `stacked` take `target`.
+    pub fn insert(&mut self, target: Target, stacked: Stacked) {
+        self.targets.insert(target, stacked);
     }
 }
 
@@ -108,7 +157,7 @@ impl Dispatcher {
 
     /// The stack of a target, to be held by a trigger that calls only this one.
     #[must_use]
-    pub fn find(&self, target: &Target) -> Option<Arc<dyn Invoke>> {
+    pub fn find(&self, target: &Target) -> Option<Stacked> {
         self.router.read().unwrap_or_else(PoisonError::into_inner).targets.get(target).cloned()
     }
 }
@@ -132,15 +181,40 @@ impl Invoke for Dispatcher {
         let found = self.find(&invocation.target);
         Box::pin(async move {
             match found {
-                Some(stack) => stack.invoke(invocation).await,
-                None => unknown(&invocation),
+                Some(stacked) => stacked.invoke.invoke(invocation).await,
+                None => {
+                    let failure = unknown(&invocation.target);
+                    (0..invocation.input.items())
+                        .map(|_| Outcome::Failed(failure.clone()))
+                        .collect()
+                }
             }
         })
     }
 }
 
-fn unknown(invocation: &Invocation) -> Vec<Outcome> {
-    let detail = format!("nothing takes {}", invocation.target);
-    let failure = Failure::new(FailureClass::Internal, detail);
-    (0..invocation.input.items()).map(|_| Outcome::Failed(failure.clone())).collect()
+impl Stacked {
+    /// Something that is called as it is, and accepts nothing.
+    #[must_use]
+    pub fn of(invoke: Arc<dyn Invoke>) -> Self {
+        Self { invoke, acceptor: None, breaker: None }
+    }
+
+    /// Makes a call durable, to run later.
+    ///
+    /// # Errors
+    /// See [`Acceptor::accept`]; also without a store.
+    pub async fn accept(&self, invocation: Invocation) -> Result<Accepted, Failure> {
+        match &self.acceptor {
+            Some(acceptor) => acceptor.accept(invocation).await,
+            None => {
+                let detail = "this host has no store, so it cannot accept calls to run later";
+                Err(Failure::new(FailureClass::Unavailable, detail))
+            }
+        }
+    }
+}
+
+fn unknown(target: &Target) -> Failure {
+    Failure::new(FailureClass::Internal, format!("nothing takes {target}"))
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use wfh_event::{Event, InvocationId, Target};
 use wfh_telemetry::TraceContext;
 
-use crate::Body;
+use crate::{Body, Delivery};
 
 /// One call of one target.
 pub struct Invocation {
@@ -63,6 +63,10 @@ pub struct Item {
     pub path: Option<Arc<str>>,
     /// The request that it was, if it was one: an HTTP function receives that again.
     pub http: Option<Box<HttpOrigin>>,
+    /// Where in which trace it stands; without it, where its invocation does.
+    pub trace: Option<TraceContext>,
+    /// How it came out of a queue of the store, if it did; a caller waits for it otherwise.
+    pub delivery: Option<Box<Delivery>>,
 }
 
 /// A request that was accepted to be served later.
@@ -89,6 +93,8 @@ impl Item {
             attributes: Vec::new(),
             path: None,
             http: None,
+            trace: None,
+            delivery: None,
         }
     }
 }

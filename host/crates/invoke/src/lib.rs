@@ -7,6 +7,8 @@
 mod body;
 mod cloud_event;
 mod dispatcher;
+mod durable;
+mod forward;
 mod header_text;
 mod http_event;
 mod id;
@@ -14,23 +16,40 @@ mod invocation;
 mod layer;
 mod outcome;
 mod outgoing;
+mod running;
+mod shutdown;
 mod state;
+mod state_kv;
 mod status;
+mod targets;
 
 pub use body::{Body, LimitedBody, bytes_body, collect_body, empty_body};
 pub use cloud_event::{event_from_request, response_from_reply};
-pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, WeakDispatcher};
+pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, WeakDispatcher};
+pub use durable::{
+    Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,
+    DurablePolicy, InvocationState, InvocationStatus, KeyPolicy, Progress, Record, RetryPolicy,
+    Try, Verdict, delivered,
+};
+pub use forward::Forward;
 pub use http_event::{reply_from_response, request_from_item};
 pub use id::new_invocation_id;
 pub use invocation::{HttpInput, HttpOrigin, Input, Invocation, Item};
-pub use layer::{Admit, Concurrency, Deadline, HostLimit, Trace};
+pub use layer::{
+    Adapt, Admit, Bounds, Breaker, BreakerCell, BreakerPolicy, BreakerState, Concurrency, Deadline,
+    HostLimit, Takes, Trace,
+};
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
 pub use outgoing::{Outgoing, PublishError, Publisher};
+pub use running::Running;
+pub use shutdown::Shutdown;
 pub use state::{StateEntry, StateError, StatePage, StateResult, StateStore};
+pub use state_kv::KvState;
 pub use status::{
     ComponentFacts, Figures, FiguresNow, FunctionKind, FunctionState, FunctionStatus, RecordBudget,
     Status,
 };
+pub use targets::{DirectPublisher, Place, Targets, queue_key};
 
 use futures_util::future::BoxFuture;
 

@@ -37,6 +37,8 @@ table! {
         concurrency: u32 [1..=1_000_000] = 64,
         /// How long a call waits for its turn before it is refused with 429.
         queue_timeout: Duration [millis(0)..=minutes(15)] = seconds(1),
+        /// Asynchronous calls that may wait; beyond it callers are refused with 503.
+        depth_max: u64 [1..=1_000_000_000] = 1_000_000,
         /// Invocations that an instance may serve; 1 is a fresh sandbox each time.
         reuse: u32 [1..=1_000_000] = 1,
         /// Invocations that an instance may serve at once; components of WASI 0.3 only.

@@ -20,6 +20,9 @@ table! {
         depth_max: u64 [1..=1_000_000_000] = 1_000_000,
         /// The age at which an entry is dead-lettered.
         retention: Duration [seconds(1)..=days(365)] = days(4),
+        /// The time within which an event with an equal source and id is not taken again; without
+        /// it, every event is taken.
+        dedup_window: Option<Duration> [seconds(1)..=days(7)],
     }
 }
 

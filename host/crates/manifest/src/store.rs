@@ -1,8 +1,9 @@
 //! `[store]`, `[kafka]` and `[redis]`: where things are kept, and the defaults of outside servers.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::read::{Node, Reader, table, words};
+use crate::read::{Node, Reader, days, hours, minutes, table, words};
 
 table! {
     /// Where queues, keys and records are kept.
@@ -14,6 +15,10 @@ table! {
         url: Option<String>,
         /// `strict` refuses a Redis without an append-only file or with an evicting policy.
         durability: Durability = Durability::Strict,
+        /// How long the status of an asynchronous call can be read after its last change.
+        invocations_ttl: Duration [minutes(1)..=days(365)] = hours(24),
+        /// How long a dead letter is kept.
+        dead_letters_ttl: Duration [minutes(1)..=days(3_650)] = days(30),
     }
 }
 

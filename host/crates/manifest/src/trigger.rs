@@ -36,6 +36,18 @@ table! {
     }
 }
 
+impl Triggers {
+    /// How many there are, of all kinds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.http.len()
+            + self.kafka.len()
+            + self.redis.len()
+            + self.queue.len()
+            + self.schedule.len()
+    }
+}
+
 /// A trigger and its name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trigger<K> {

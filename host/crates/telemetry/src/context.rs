@@ -88,6 +88,14 @@ impl TraceContext {
         };
     }
 
+    /// The same position with the vendors' part that came beside it; an oversized one is dropped.
+    #[must_use]
+    pub fn with_tracestate(mut self, tracestate: Option<&str>) -> Self {
+        let fits = tracestate.filter(|text| text.len() <= TRACESTATE_BYTES_MAX);
+        self.tracestate = fits.and_then(|text| HeaderValue::from_str(text).ok());
+        self
+    }
+
     /// The `tracestate` to pass on, if there is one.
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use wfh_invoke::Shutdown;
 
 use crate::connection::{Shared, builder, serve};
 use crate::tls::Tls;
@@ -19,15 +19,6 @@ use crate::{HttpConfig, HttpTriggerError, Routes};
 const BACKLOG: i32 = 4096;
 /// After an error that will not pass at once, such as no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// How the host tells its triggers to stop.
-#[derive(Clone, Default)]
-pub struct Shutdown {
-    /// Take nothing new, finish what is in flight.
-    pub drain: CancellationToken,
-    /// Drop what is still in flight.
-    pub cancel: CancellationToken,
-}
 
 /// A bound listener.
 pub struct HttpTrigger {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, Entry};
 use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use wfh_event::{Failure, FailureClass, InvocationId};
@@ -13,7 +13,9 @@ use wfh_invoke::{Body, Outcome, Reply, ReplyBody, Tail, response_from_reply};
 use crate::problem::from_failure;
 use crate::watch::{InFlight, Watch};
 
-const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
+pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
+/// Says that an answer is that of an earlier, equal call.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The body hyper writes.
 pub(crate) struct Answer {
@@ -47,8 +49,10 @@ pub(crate) fn answer(
     if watch.says_close() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(INVOCATION_ID, value);
+    if let Entry::Vacant(absent) = response.headers_mut().entry(INVOCATION_ID)
+        && let Ok(value) = HeaderValue::from_str(&id.to_string())
+    {
+        absent.insert(value);
     }
     response
 }

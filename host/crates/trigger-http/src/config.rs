@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use wfh_event::Target;
-use wfh_invoke::Invoke;
+use wfh_invoke::{Acceptor, Invoke};
 use wfh_manifest::RouteTable;
 
 use crate::HttpTriggerError;
@@ -69,8 +69,19 @@ pub struct Route {
     pub pattern: Arc<str>,
     /// What is called.
     pub target: Target,
-    /// The target's layers.
-    pub stack: Arc<dyn Invoke>,
+    /// When the client gets its answer, and from what.
+    pub mode: RouteMode,
+}
+
+/// When a client gets its answer.
+#[derive(Clone)]
+pub enum RouteMode {
+    /// After the call.
+    Sync(Arc<dyn Invoke>),
+    /// Once the call is durable.
+    Async(Arc<Acceptor>),
+    /// As the client says with `Prefer: respond-async`.
+    Either(Arc<dyn Invoke>, Arc<Acceptor>),
 }
 
 /// The routes, replaced as a whole when the manifest changes.

@@ -4,6 +4,7 @@
 //! the router gave it. Its main type is [`HttpTrigger`].
 
 mod accept;
+mod accepted;
 mod answer;
 mod config;
 mod connection;
@@ -14,6 +15,6 @@ mod service;
 mod tls;
 mod watch;
 
-pub use accept::{HttpTrigger, Shutdown};
-pub use config::{HttpConfig, Route, Routes, TlsFiles};
+pub use accept::HttpTrigger;
+pub use config::{HttpConfig, Route, RouteMode, Routes, TlsFiles};
 pub use error::HttpTriggerError;

@@ -5,6 +5,8 @@ use http::{HeaderValue, Response, StatusCode};
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
 use wfh_invoke::{Body, bytes_body};
 
+use crate::answer::REPLAYED;
+
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// An answer to a call that failed.
@@ -26,6 +28,9 @@ pub(crate) fn from_failure(failure: &Failure, id: InvocationId) -> Response<Body
         | FailureClass::Internal => None,
     };
     let mut response = problem(failure.class.http_status(), failure.class.code(), detail, id);
+    if failure.replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     if let Some(after) = failure.retry_after {
         let seconds = after.as_secs_f64().ceil().max(1.0);
         if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {

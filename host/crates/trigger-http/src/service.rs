@@ -13,8 +13,9 @@ use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_in
 use wfh_manifest::Lookup;
 use wfh_telemetry::TraceContext;
 
+use crate::accepted::{accept, is_wanted};
 use crate::answer::{Answer, answer};
-use crate::config::{Route, Routes};
+use crate::config::{Route, RouteMode, Routes};
 use crate::problem::problem;
 use crate::request::{Peer, check, prepare};
 use crate::watch::Watch;
@@ -79,6 +80,7 @@ impl Service {
 
 async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcome {
     let trace = TraceContext::from_headers(request.headers());
+    let wanted = is_wanted(request.headers());
     let invocation = Invocation {
         id,
         target: route.target.clone(),
@@ -88,7 +90,12 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
         trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
         input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
     };
-    let outcome = route.stack.invoke(invocation).await.into_iter().next();
+    let stack = match &route.mode {
+        RouteMode::Async(acceptor) => return accept(acceptor, invocation).await,
+        RouteMode::Either(_, acceptor) if wanted => return accept(acceptor, invocation).await,
+        RouteMode::Sync(stack) | RouteMode::Either(stack, _) => stack,
+    };
+    let outcome = stack.invoke(invocation).await.into_iter().next();
     outcome.unwrap_or_else(|| {
         Outcome::Failed(Failure::new(FailureClass::Internal, "a call without an outcome"))
     })

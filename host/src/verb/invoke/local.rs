@@ -18,7 +18,7 @@ use super::{Invoke, show};
 use crate::deploy::Deployment;
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
-use crate::{log, serve, settings};
+use crate::{log, serve, settings, store};
 
 /// Runs it and prints its answer.
 pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(), Error> {
@@ -33,10 +33,13 @@ pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(),
     // The port of a host of this manifest stays closed to its functions.
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![file.manifest.admin.listen.port()]));
     let cache = file.data_dir(None).join("cache");
-    let config = settings::engine(&file.manifest, Some(cache), ports_denied);
+    // What it keeps and sends ends with this process.
+    let durability = store::in_memory(&file.manifest);
+    let capabilities = store::capabilities(Some(&durability));
+    let config = settings::engine(&file.manifest, Some(cache), ports_denied, capabilities);
     let engine = Arc::new(Engine::new(config)?);
-    let mut deployment =
-        Deployment::new(engine, &file.manifest, dispatcher.clone(), Arc::clone(&status));
+    let (shown, called) = (Arc::clone(&status), dispatcher.clone());
+    let mut deployment = Deployment::new(engine, &file.manifest, called, shown, Some(durability));
     deployment.apply(&file)?;
     let sources = Sources { status, dispatcher, logs: None, workers: Vec::new() };
     let api = Api::new(unbounded(&file), sources, CancellationToken::new());

@@ -195,12 +195,6 @@ impl Host {
     }
 
     /// Sends a signal such as SIGTERM.
-    /// Ends it as a crash does.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("the host runs");

@@ -5,9 +5,9 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use wfh_event::{Failure, FailureClass, FunctionName, Target};
 use wfh_invoke::{
-    ComponentFacts, Dispatcher, Figures, FunctionKind, FunctionPolicy, FunctionState,
-    FunctionStatus, Input, Invocation, Invoke, Outcome, RecordBudget, Reply, Router, Status, Tail,
-    bytes_body,
+    Bounds, ComponentFacts, Dispatcher, DurablePolicy, Figures, FunctionKind, FunctionPolicy,
+    FunctionState, FunctionStatus, Input, Invocation, Invoke, Outcome, RecordBudget, Reply, Router,
+    Stacked, Status, Tail, Takes, bytes_body,
 };
 
 use super::*;
@@ -50,8 +50,10 @@ fn status(name: &str) -> FunctionStatus {
             timeout: Duration::from_secs(1),
             concurrency: 1,
             queue_timeout: Duration::ZERO,
-            body_bytes_max: 1,
-            hops_max: 1,
+            bounds: Bounds { body_bytes_max: 1, hops_max: 1 },
+            takes: Takes::Requests,
+            breaker: None,
+            durable: DurablePolicy::default(),
         },
         memory_bytes_max: 1,
         reuse: 1,
@@ -74,7 +76,7 @@ fn api(config: AdminConfig) -> Api {
     let host = Arc::new(Status::default());
     host.set_functions(["b", "c", "a"].map(status).into());
     let mut router = Router::default();
-    router.insert(Target::Function("a".parse().unwrap()), Arc::new(Echo));
+    router.insert(Target::Function("a".parse().unwrap()), Stacked::of(Arc::new(Echo)));
     let dispatcher = Dispatcher::new(router);
     let sources = Sources { status: host, dispatcher, logs: None, workers: Vec::new() };
     Api::new(config, sources, CancellationToken::new())

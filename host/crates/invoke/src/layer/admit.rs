@@ -13,33 +13,42 @@ use super::all_failed;
 use crate::body::too_large;
 use crate::{Input, Invocation, Invoke, LimitedBody, Outcome};
 
+/// What a call must keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The largest body.
+    pub body_bytes_max: u64,
+    /// How many functions a call may come through.
+    pub hops_max: u8,
+}
+
 /// Admits calls to `inner`.
 pub struct Admit<I> {
     inner: I,
-    body_bytes_max: u64,
-    hops_max: u8,
+    bounds: Bounds,
 }
 
 impl<I> Admit<I> {
-    /// Bounds bodies by `body_bytes_max` and chains by `hops_max`.
-    pub fn new(inner: I, body_bytes_max: u64, hops_max: u8) -> Self {
-        Self { inner, body_bytes_max, hops_max }
+    /// Lets through what keeps to `bounds`.
+    pub fn new(inner: I, bounds: Bounds) -> Self {
+        Self { inner, bounds }
     }
+}
 
-    fn check(&self, invocation: &Invocation) -> Result<(), Failure> {
-        if invocation.hops > self.hops_max {
-            let detail = format!("the call came through more than {} functions", self.hops_max);
-            return Err(Failure::new(FailureClass::Invalid, detail));
-        }
-        if invocation.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            let detail = "the caller's deadline had passed before the call began";
-            return Err(Failure::new(FailureClass::Timeout, detail));
-        }
-        if smallest_size(&invocation.input) > self.body_bytes_max {
-            return Err(too_large(self.body_bytes_max));
-        }
-        Ok(())
+/// Refuses a call that is over its bounds before it is begun.
+pub(crate) fn refuse(invocation: &Invocation, bounds: Bounds) -> Result<(), Failure> {
+    if invocation.hops > bounds.hops_max {
+        let detail = format!("the call came through more than {} functions", bounds.hops_max);
+        return Err(Failure::new(FailureClass::Invalid, detail));
     }
+    if invocation.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        let detail = "the caller's deadline had passed before the call began";
+        return Err(Failure::new(FailureClass::Timeout, detail));
+    }
+    if smallest_size(&invocation.input) > bounds.body_bytes_max {
+        return Err(too_large(bounds.body_bytes_max));
+    }
+    Ok(())
 }
 
 /// What is known of the payload's size before it is read.
@@ -69,17 +78,17 @@ fn bound_body(input: &mut Input, bytes_max: u64) -> Option<Arc<AtomicBool>> {
 impl<I: Invoke> Invoke for Admit<I> {
     fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         let items = invocation.input.items();
-        if let Err(failure) = self.check(&invocation) {
+        if let Err(failure) = refuse(&invocation, self.bounds) {
             return Box::pin(async move { all_failed(items, &failure) });
         }
-        let Some(exceeded) = bound_body(&mut invocation.input, self.body_bytes_max) else {
+        let Some(exceeded) = bound_body(&mut invocation.input, self.bounds.body_bytes_max) else {
             return self.inner.invoke(invocation);
         };
         Box::pin(async move {
             let outcomes = self.inner.invoke(invocation).await;
             // Whatever the guest made of its broken body: the caller is told what was wrong.
             if exceeded.load(Ordering::Relaxed) {
-                return all_failed(items, &too_large(self.body_bytes_max));
+                return all_failed(items, &too_large(self.bounds.body_bytes_max));
             }
             outcomes
         })
@@ -94,7 +103,7 @@ mod tests {
 
     fn layer() -> (Admit<Arc<Fake>>, Arc<Fake>) {
         let fake = Arc::new(Fake::default());
-        (Admit::new(Arc::clone(&fake), 4, 2), fake)
+        (Admit::new(Arc::clone(&fake), Bounds { body_bytes_max: 4, hops_max: 2 }), fake)
     }
 
     #[tokio::test]

@@ -56,6 +56,34 @@ pub(crate) fn with_body(body: Body) -> Invocation {
     }
 }
 
+/// Fails as it is told, and counts its callers.
+#[derive(Default)]
+pub(crate) struct Failing {
+    class: std::sync::Mutex<Option<wfh_event::FailureClass>>,
+    calls: AtomicUsize,
+}
+
+impl Failing {
+    pub(crate) fn fail(&self, class: Option<wfh_event::FailureClass>) {
+        *self.class.lock().unwrap() = class;
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Invoke for std::sync::Arc<Failing> {
+    fn invoke(&self, _: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let outcome = match *self.class.lock().unwrap() {
+            Some(class) => Outcome::Failed(wfh_event::Failure::new(class, "told to fail")),
+            None => Outcome::Done(Reply::Http(Response::new(bytes_body("ok")), Tail::default())),
+        };
+        Box::pin(async move { vec![outcome] })
+    }
+}
+
 /// The one outcome of an HTTP call.
 pub(crate) fn only(outcomes: Vec<Outcome>) -> Outcome {
     assert_eq!(outcomes.len(), 1, "an HTTP request is one item");

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use wfh_event::{KeyPart, Target};
 
 use crate::read::{
-    Misfit, Node, OneOrMany, Reader, Text, days, hours, millis, seconds, table, words,
+    Misfit, Node, OneOrMany, Reader, Text, days, hours, mebibytes, millis, seconds, table, words,
 };
 
 table! {
@@ -63,6 +64,8 @@ table! {
         required: bool = false,
         /// How long a result is kept.
         ttl: Duration [seconds(1)..=days(365)] = hours(24),
+        /// The largest body and the largest answer of a call with a key: both are buffered.
+        bytes_max: ByteSize [ByteSize(0)..=mebibytes(64)] = mebibytes(1),
     }
 }
 

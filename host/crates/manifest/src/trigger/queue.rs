@@ -18,6 +18,9 @@ table! {
         path: String = "/".to_owned(),
         /// How many entries one call gets.
         batch: Batch,
+        /// Its share of the target's `concurrency`, beside the other queues that lead there and
+        /// the target's own asynchronous calls, which count 1.
+        weight: u32 [1..=1_000] = 1,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZoneDatabase;
 use serde_json::Value as Json;
 use wfh_event::{Target, TriggerName};
@@ -28,7 +29,7 @@ pub struct ScheduleTrigger {
 pub enum Schedule {
     /// At the times a cron expression names.
     Cron {
-        /// Five fields, or six with seconds first. Only their number has been checked.
+        /// Five fields, or six with seconds first.
         expression: String,
         /// The IANA time zone; UTC without it.
         timezone: Option<String>,
@@ -110,9 +111,11 @@ impl Text for Cron {
 
     fn parse(text: &str) -> Result<Self, Misfit> {
         match text.split_whitespace().count() {
-            5 | 6 => Ok(Self(text.to_owned())),
-            fields => Err(Misfit::because(format!("it has {fields} fields"))),
+            5 | 6 => {}
+            fields => return Err(Misfit::because(format!("it has {fields} fields"))),
         }
+        let parser = CronParser::builder().seconds(Seconds::Optional).build();
+        parser.parse(text).map(|_| Self(text.to_owned())).map_err(Misfit::because)
     }
 
     fn print(&self) -> String {

@@ -1,0 +1,91 @@
+//! Calls, and calls again: waits up to a second stay here and hold neither permit nor instance.
+
+use std::time::Duration;
+
+use wfh_event::{Failure, FailureClass};
+
+use super::Call;
+use super::job::{End, Job};
+use super::retry::{Condition, IN_MEMORY_MAX, Next, chance, next};
+use crate::{Input, Invoke, Outcome};
+
+/// What follows a try.
+enum After {
+    Ended(End),
+    Again(Duration),
+}
+
+impl<I: Invoke + 'static> Call<'_, I> {
+    /// Runs the jobs until each has ended.
+    pub(super) async fn attempts(&self, mut jobs: Vec<Job>) -> Vec<(Job, End)> {
+        let mut ended = Vec::with_capacity(jobs.len());
+        loop {
+            let outcomes = self.call(&mut jobs).await;
+            let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
+            for (mut job, outcome) in jobs.into_iter().zip(outcomes) {
+                match self.after(&mut job, outcome) {
+                    After::Ended(end) => ended.push((job, end)),
+                    After::Again(wait) => {
+                        longest = longest.max(wait);
+                        again.push(job);
+                    }
+                }
+            }
+            if again.is_empty() {
+                return ended;
+            }
+            tokio::time::sleep(longest).await;
+            jobs = again;
+        }
+    }
+
+    async fn call(&self, jobs: &mut [Job]) -> Vec<Outcome> {
+        let now_ms = self.now_ms();
+        for job in &mut *jobs {
+            job.progress.first_at_ms.get_or_insert(now_ms);
+        }
+        let attempts_max = if jobs.iter().any(|job| self.is_retried(job)) {
+            self.shared.policy.retry.attempts
+        } else {
+            1
+        };
+        let items = jobs.iter().map(Job::next_try).collect();
+        let invocation = self.head.with(Input::Events(items), attempts_max);
+        let mut outcomes = self.shared.inner.invoke(invocation).await;
+        let lacking = || Failure::new(FailureClass::Internal, "an item without an outcome");
+        outcomes.resize_with(jobs.len(), || Outcome::Failed(lacking()));
+        outcomes
+    }
+
+    /// Whether a failed try of it is followed by another.
+    fn is_retried(&self, job: &Job) -> bool {
+        job.delivery.is_some() || (self.shared.policy.retry.sync && job.claim.is_some())
+    }
+
+    fn after(&self, job: &mut Job, outcome: Outcome) -> After {
+        let failure = match outcome {
+            Outcome::Done(reply) => {
+                job.progress.attempts = job.progress.attempts.saturating_add(1);
+                return After::Ended(End::Done(reply));
+            }
+            Outcome::Deferred { after, .. } => return After::Ended(End::Later(after)),
+            Outcome::Failed(failure) => failure,
+        };
+        if !self.is_retried(job) {
+            return After::Ended(End::GaveUp(failure, Condition::Rejected));
+        }
+        let now_ms = self.now_ms();
+        let begun = !super::retry::never_began(failure.class);
+        if begun {
+            job.progress.failed(now_ms, failure.class, &failure.detail);
+        }
+        match next(&self.shared.policy.retry, &job.progress, &failure, now_ms, chance()) {
+            Next::NotStarted => After::Ended(End::NotStarted(failure)),
+            Next::GiveUp(condition) => After::Ended(End::GaveUp(failure, condition)),
+            Next::Again(wait) if wait <= IN_MEMORY_MAX => After::Again(wait),
+            Next::Again(wait) if job.delivery.is_some() => After::Ended(End::Later(wait)),
+            // A caller that waits is not kept that long.
+            Next::Again(_) => After::Ended(End::GaveUp(failure, Condition::RetriesExhausted)),
+        }
+    }
+}

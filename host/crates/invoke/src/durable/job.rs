@@ -1,0 +1,140 @@
+//! One item on its way through the layer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wfh_event::{Event, EventId, Failure, FailureClass, InvocationId};
+use wfh_store::{Claimed, Expect, Key, Lease, Receipt};
+use wfh_telemetry::TraceContext;
+
+use super::record::{Progress, Record};
+use super::retry::Condition;
+use crate::{Item, Outcome, Reply, new_invocation_id};
+
+/// How an item came out of a queue of the store, and how it is settled there.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Proves the claim; the commit that settles the item acknowledges with it.
+    pub receipt: Receipt,
+    /// The entry's body.
+    pub record: Arc<Record>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Set when the item must not run any more.
+    pub verdict: Option<Verdict>,
+}
+
+/// Why an item must not run any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its lease ran out too often, most likely because it crashes the host.
+    LeasesRanOut {
+        /// How often it was received.
+        receives: u32,
+    },
+    /// It waited in its queue longer than the queue keeps anything.
+    TooOld,
+}
+
+impl Verdict {
+    pub(super) fn end(self) -> End {
+        let (detail, condition) = match self {
+            Self::LeasesRanOut { receives } => (
+                format!("received {receives} times without an end; it may crash the host"),
+                Condition::RetriesExhausted,
+            ),
+            Self::TooOld => (
+                "it waited longer than the retention of its queue".to_owned(),
+                Condition::EventAgeExceeded,
+            ),
+        };
+        End::GaveUp(Failure::new(FailureClass::Internal, detail), condition)
+    }
+}
+
+/// The item that a claimed entry holds. An HTTP function is to receive it at `path`.
+#[must_use]
+pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
+    let entry = claimed.entry;
+    let progress = Progress::from_bytes(&entry.state);
+    let record = Record::from_bytes(&entry.body)
+        .unwrap_or_else(|error| unreadable(&entry.id, entry.body.clone(), &error));
+    let attempt = progress.attempts.saturating_add(1);
+    let item = record.item(attempt, path).unwrap_or_else(|| of_raw(entry.body));
+    let record = Arc::new(record);
+    let delivery = Delivery { receipt: claimed.receipt, record, progress, verdict: None };
+    Item { delivery: Some(Box::new(delivery)), ..item }
+}
+
+/// An entry that this host did not write is an event all the same: it must not stop the queue, and
+/// its bytes must not be lost.
+fn unreadable(id: &str, body: Bytes, error: &serde_json::Error) -> Record {
+    let mut event = of_raw(body).event;
+    event.subject = Some(format!("{id}: {error}"));
+    let item = Item::new(event, id.to_owned());
+    Record::new(new_invocation_id(), item, 0, &TraceContext::root())
+}
+
+fn of_raw(body: Bytes) -> Item {
+    let id = EventId::from(new_invocation_id());
+    let event_key = id.to_string();
+    let mut event = Event::new(id, "wfh:queue", "wfh.entry.unreadable");
+    event.data = Some(body);
+    Item::new(event, event_key)
+}
+
+/// The right to record a result under a key.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub(super) key: Key,
+    pub(super) payload: String,
+    pub(super) expect: Expect,
+}
+
+/// An item and what is known of it.
+pub(super) struct Job {
+    pub(super) index: usize,
+    pub(super) item: Item,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) progress: Progress,
+    pub(super) claim: Option<Claim>,
+}
+
+impl Job {
+    pub(super) fn new(index: usize, mut item: Item) -> Self {
+        let delivery = item.delivery.take().map(|delivery| *delivery);
+        let progress = delivery.as_ref().map(|found| found.progress.clone()).unwrap_or_default();
+        Self { index, item, delivery, progress, claim: None }
+    }
+
+    pub(super) fn invocation(&self) -> Option<InvocationId> {
+        self.delivery.as_ref().map(|delivery| delivery.record.invocation)
+    }
+
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        match &self.claim.as_ref()?.expect {
+            Expect::Lease(lease) => Some(lease),
+            Expect::Any | Expect::Absent | Expect::Version(_) => None,
+        }
+    }
+
+    /// The item for its next try.
+    pub(super) fn next_try(&self) -> Item {
+        Item { attempt: self.progress.attempts.saturating_add(1), ..self.item.clone() }
+    }
+}
+
+/// How an item ended, before that is settled.
+pub(super) enum End {
+    /// The guest answered.
+    Done(Reply),
+    /// It failed for good.
+    GaveUp(Failure, Condition),
+    /// It runs again after this wait, which is too long for memory.
+    Later(Duration),
+    /// It never began.
+    NotStarted(Failure),
+    /// It is the repetition of a call whose end stands already.
+    Duplicate(Outcome),
+}

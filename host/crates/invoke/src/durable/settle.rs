@@ -1,0 +1,336 @@
+//! After a call: everything that follows from its end, in one commit.
+
+use std::time::Duration;
+
+use wfh_event::{Failure, FailureClass, Target};
+use wfh_store::{Expect, Lease, Op, StoreError};
+
+use super::job::{Claim, Delivery, End, Job};
+use super::letter::{DEAD_LETTERS, Ended};
+use super::record::{InvocationState, InvocationStatus, shortened};
+use super::retry::Condition;
+use super::state::{Answer, KeyState, Origin};
+use super::{Call, store_key, unavailable};
+use crate::targets::Bound;
+use crate::{EventReply, Invoke, Outcome, Outgoing, PublishError, Reply};
+
+/// Events that one item may emit.
+const EMITS_MAX: usize = 1_000;
+/// The most that is kept of a failure's text under a key.
+const DETAIL_BYTES_MAX: usize = 2_048;
+/// How long what never began waits in its queue, unless it says.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A store that is away for a moment must not make a finished call run again.
+const COMMIT_PAUSES_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
+
+/// What an item's end comes down to.
+struct Settlement {
+    index: usize,
+    ops: Vec<Op>,
+    outcome: Outcome,
+    /// Given back when the commit did not write its key.
+    lease: Option<Lease>,
+    /// Kept for a commit that the store finds invalid: then the call has failed instead.
+    job: Option<Job>,
+}
+
+impl<I: Invoke + 'static> Call<'_, I> {
+    /// Settles all of it, in one commit if that goes, and gives each item's outcome.
+    pub(super) async fn settle(&self, ended: Vec<(Job, End)>) -> Vec<(usize, Outcome)> {
+        let settlements: Vec<Settlement> =
+            ended.into_iter().map(|(job, end)| self.settlement(job, end)).collect();
+        let ops: Vec<Op> = settlements.iter().flat_map(|one| one.ops.iter().cloned()).collect();
+        let together = self.commit(ops).await;
+        let alone = settlements.len() > 1 && is_about_one(&together);
+        let mut outcomes = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            let committed = match alone {
+                true => self.commit(settlement.ops.clone()).await,
+                false => together.clone(),
+            };
+            outcomes.push(self.finish(settlement, committed).await);
+        }
+        outcomes
+    }
+
+    async fn finish(
+        &self,
+        settlement: Settlement,
+        committed: Result<(), StoreError>,
+    ) -> (usize, Outcome) {
+        if let Some(lease) = &settlement.lease {
+            // It runs out by itself if it cannot be given back.
+            let _ = self.host.store.give_back(lease).await;
+        }
+        let outcome = match committed {
+            Ok(()) => settlement.outcome,
+            Err(StoreError::Conflict { .. }) => Outcome::Failed(outrun()),
+            Err(StoreError::Invalid(reason)) => match settlement.job {
+                Some(job) => self.refused(job, &reason).await,
+                None => Outcome::Failed(Failure::new(FailureClass::Internal, reason)),
+            },
+            Err(error) => Outcome::Failed(unavailable(&error)),
+        };
+        (settlement.index, outcome)
+    }
+
+    /// What a guest asked for cannot be stored: the call failed.
+    async fn refused(&self, job: Job, reason: &str) -> Outcome {
+        let failure = Failure::new(FailureClass::Rejected, format!("not storable: {reason}"));
+        let settlement = self.gave_up(job, failure, Condition::Rejected);
+        match self.commit(settlement.ops).await {
+            Ok(()) => settlement.outcome,
+            Err(error) => Outcome::Failed(unavailable(&error)),
+        }
+    }
+
+    async fn commit(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let mut pauses = COMMIT_PAUSES_MS.iter();
+        loop {
+            match (self.host.store.commit(ops.clone()).await, pauses.next()) {
+                (Err(StoreError::Unavailable(_)), Some(pause_ms)) => {
+                    tokio::time::sleep(Duration::from_millis(*pause_ms)).await;
+                }
+                (committed, _) => return committed.map(drop),
+            }
+        }
+    }
+
+    fn settlement(&self, job: Job, end: End) -> Settlement {
+        match end {
+            End::Done(reply) => self.done(job, reply),
+            End::GaveUp(failure, condition) => self.gave_up(job, failure, condition),
+            End::Later(wait) => self.later(job, wait),
+            End::NotStarted(failure) => not_started(&job, failure),
+            End::Duplicate(outcome) => self.duplicate(&job, outcome),
+        }
+    }
+
+    fn done(&self, job: Job, reply: Reply) -> Settlement {
+        let Reply::Event(mut reply) = reply else {
+            let detail = "an event was answered with a response";
+            let failure = Failure::new(FailureClass::Internal, detail);
+            return self.gave_up(job, failure, Condition::Rejected);
+        };
+        let emits = std::mem::take(&mut reply.emit);
+        let mut ops = match self.emits(emits) {
+            Ok(ops) => ops,
+            Err(failure) => return self.gave_up(job, failure, Condition::Rejected),
+        };
+        if let Some(delivery) = &job.delivery {
+            let destination = self.shared.policy.destinations.success.as_ref();
+            let ended = self.ended(&job, delivery, Ok(&reply));
+            ops.extend(destination.into_iter().flat_map(|target| self.send(target, &ended)));
+            ops.push(Op::Ack(delivery.receipt.clone()));
+            ops.extend(self.status(&job, delivery, InvocationState::Succeeded, |_| {}));
+        }
+        if let Some(claim) = &job.claim {
+            // Nobody reads the answer of a call that nobody waited for.
+            let answer = match job.delivery {
+                Some(_) => Answer::of_reply(&EventReply::default()),
+                None => Answer::of_reply(&reply),
+            };
+            let made_by = self.made_by(&job, claim);
+            ops.push(self.record(claim, &KeyState::Succeeded { made_by, answer }));
+        }
+        let (index, outcome) = (job.index, Outcome::Done(Reply::Event(reply)));
+        Settlement { index, ops, outcome, lease: None, job: Some(job) }
+    }
+
+    fn gave_up(&self, job: Job, failure: Failure, condition: Condition) -> Settlement {
+        let (mut ops, mut lease) = (Vec::new(), job.lease().cloned());
+        let mut letter_id = None;
+        if let Some(delivery) = &job.delivery {
+            let ended = self.ended(&job, delivery, Err((&failure, condition)));
+            match &self.shared.policy.destinations.failure {
+                Some(target) => ops.extend(self.send(target, &ended)),
+                None => {
+                    let letter = ended.letter(delivery.receipt.queue.as_str());
+                    letter_id = letter.as_ref().map(|letter| letter.id.clone());
+                    ops.extend(letter.and_then(|letter| {
+                        let key = store_key(&format!("{DEAD_LETTERS}{}", letter.id)).ok()?;
+                        let ttl = Some(self.host.dead_letters_ttl);
+                        Some(Op::Put { key, bytes: letter.to_bytes(), expect: Expect::Any, ttl })
+                    }));
+                }
+            }
+            ops.push(Op::Ack(delivery.receipt.clone()));
+            ops.extend(self.status(&job, delivery, InvocationState::Failed, |status| {
+                status.dead_letter.clone_from(&letter_id);
+            }));
+        }
+        if let Some(claim) = &job.claim
+            && let Some(state) = self.dead_state(&job, claim, &failure, letter_id)
+        {
+            ops.push(self.record(claim, &state));
+            lease = None;
+        }
+        Settlement { index: job.index, ops, outcome: Outcome::Failed(failure), lease, job: None }
+    }
+
+    fn later(&self, job: Job, wait: Duration) -> Settlement {
+        let mut ops = Vec::new();
+        let attempt = job.progress.attempts.saturating_add(1);
+        if let Some(delivery) = &job.delivery {
+            let state = Some(job.progress.to_bytes());
+            ops.push(Op::Release { receipt: delivery.receipt.clone(), delay: wait, state });
+            ops.extend(self.status(&job, delivery, InvocationState::Waiting, |status| {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                status.due_at_ms = Some(status.updated_at_ms.saturating_add(wait_ms));
+            }));
+            if let (Some(claim), Some(_)) = (&job.claim, job.lease()) {
+                let made_by = self.made_by(&job, claim);
+                ops.push(self.record(claim, &KeyState::Accepted { made_by }));
+            }
+        }
+        let outcome = Outcome::Deferred { after: wait, attempt };
+        Settlement { index: job.index, ops, outcome, lease: None, job: None }
+    }
+
+    fn duplicate(&self, job: &Job, outcome: Outcome) -> Settlement {
+        let mut ops = Vec::new();
+        if let Some(delivery) = &job.delivery {
+            ops.push(Op::Ack(delivery.receipt.clone()));
+            ops.extend(self.status(job, delivery, InvocationState::Succeeded, |_| {}));
+        }
+        Settlement { index: job.index, ops, outcome, lease: None, job: None }
+    }
+
+    fn record(&self, claim: &Claim, state: &KeyState) -> Op {
+        let ttl = self.shared.policy.key.as_ref().map(|policy| policy.ttl);
+        let (key, expect) = (claim.key.clone(), claim.expect.clone());
+        Op::Put { key, bytes: state.to_bytes(), expect, ttl }
+    }
+
+    fn made_by(&self, job: &Job, claim: &Claim) -> Origin {
+        let invocation = job.invocation().unwrap_or(self.head.id);
+        Origin { invocation, payload: claim.payload.clone() }
+    }
+
+    /// What a failure for good leaves under its key. A caller that waits may try again, unless its
+    /// event was rejected.
+    fn dead_state(
+        &self,
+        job: &Job,
+        claim: &Claim,
+        failure: &Failure,
+        letter: Option<String>,
+    ) -> Option<KeyState> {
+        let made_by = self.made_by(job, claim);
+        match &job.delivery {
+            Some(_) => Some(KeyState::Dead {
+                made_by,
+                letter: letter.unwrap_or_default(),
+                class: failure.class.as_str().to_owned(),
+                detail: shortened(&failure.detail, DETAIL_BYTES_MAX),
+            }),
+            None if failure.class == FailureClass::Rejected => {
+                Some(KeyState::Succeeded { made_by, answer: Answer::rejected(failure) })
+            }
+            None => None,
+        }
+    }
+
+    fn emits(&self, emits: Vec<Outgoing>) -> Result<Vec<Op>, Failure> {
+        if emits.len() > EMITS_MAX {
+            let detail = format!("it emits {} events; at most {EMITS_MAX}", emits.len());
+            return Err(Failure::new(FailureClass::Rejected, detail));
+        }
+        let mut ops = Vec::new();
+        for outgoing in emits {
+            let appends = self.host.targets.appends(outgoing, Bound::Lifted);
+            let unknown =
+                |error: PublishError| Failure::new(FailureClass::Rejected, error.to_string());
+            ops.extend(appends.map_err(unknown)?);
+        }
+        Ok(ops)
+    }
+
+    fn ended<'e>(
+        &'e self,
+        job: &'e Job,
+        delivery: &'e Delivery,
+        result: Result<&'e EventReply, (&'e Failure, Condition)>,
+    ) -> Ended<'e> {
+        Ended {
+            function: &self.shared.function,
+            version: &self.shared.policy.version,
+            record: &delivery.record,
+            progress: &job.progress,
+            now_ms: self.now_ms(),
+            result,
+        }
+    }
+
+    /// The appends that bring the record of an end to its destination. Each destination is one
+    /// more function that the event has come through: a circle of destinations ends.
+    fn send(&self, target: &Target, ended: &Ended<'_>) -> Vec<Op> {
+        let hops = ended.record.hops.saturating_add(1);
+        let (target, event) = (target.clone(), ended.event());
+        let outgoing =
+            Outgoing { target, event, key: None, headers: Vec::new(), delay: None, hops };
+        // The manifest declares every destination.
+        self.host.targets.appends(outgoing, Bound::Lifted).unwrap_or_default()
+    }
+
+    /// The write of an invocation's status, if somebody may ask for it.
+    fn status(
+        &self,
+        job: &Job,
+        delivery: &Delivery,
+        state: InvocationState,
+        edit: impl FnOnce(&mut InvocationStatus),
+    ) -> Option<Op> {
+        if !delivery.record.has_status {
+            return None;
+        }
+        let id = delivery.record.invocation;
+        let mut status = InvocationStatus {
+            id,
+            target: Target::Function(self.shared.function.clone()),
+            state,
+            attempts: job.progress.attempts,
+            accepted_at_ms: id.time_ms(),
+            updated_at_ms: self.now_ms(),
+            due_at_ms: None,
+            failure: job.progress.tries.last().cloned(),
+            dead_letter: None,
+        };
+        edit(&mut status);
+        status.put(self.host.invocations_ttl)
+    }
+}
+
+/// What never began goes back as it came.
+fn not_started(job: &Job, failure: Failure) -> Settlement {
+    let release = job.delivery.as_ref().map(|delivery| Op::Release {
+        receipt: delivery.receipt.clone(),
+        delay: failure.retry_after.unwrap_or(PAUSE),
+        // Tries in memory may have come before.
+        state: Some(job.progress.to_bytes()),
+    });
+    Settlement {
+        index: job.index,
+        ops: release.into_iter().collect(),
+        outcome: Outcome::Failed(failure),
+        lease: job.lease().cloned(),
+        job: None,
+    }
+}
+
+/// Whether a commit failed for a reason that may lie with one of several items.
+fn is_about_one(committed: &Result<(), StoreError>) -> bool {
+    match committed {
+        Err(StoreError::Conflict { .. } | StoreError::Invalid(_)) => true,
+        Ok(()) | Err(StoreError::Full { .. } | StoreError::Unavailable(_)) => false,
+    }
+}
+
+/// Somebody else holds the entry or the key by now, and has settled it or will.
+fn outrun() -> Failure {
+    let detail = "it took longer than its lease, and somebody else took over";
+    Failure::new(FailureClass::Conflict, detail)
+}

@@ -1,0 +1,236 @@
+//! Everything that takes work out of the store: queues, functions' own queues, schedules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use wfh_event::{QueueName, Target};
+use wfh_invoke::{Dispatcher, Durability, Place, Shutdown, queue_key};
+use wfh_manifest::{Manifest, Missed, Queue, QueueOrder, QueueTrigger, Schedule};
+use wfh_store::NameTooLong;
+use wfh_trigger_queue::QueueConfig;
+use wfh_trigger_schedule::{ScheduleConfig, ScheduleTrigger, When, WhenError};
+
+use crate::error::Error;
+
+/// What one call gets of a queue at most, whatever its batch size.
+const BATCH_BYTES_MAX: u64 = 8 << 20;
+/// Calls at once of a target that is no function: it only appends.
+const APPENDS_IN_FLIGHT_MAX: usize = 16;
+/// How long an entry of a function's own queue is hidden from others while it runs; it is extended.
+const OWN_VISIBILITY: Duration = Duration::from_secs(30);
+/// Leases of a function's own queue that may run out.
+const OWN_RECEIVES_MAX: u32 = 10;
+
+/// One trigger, as long as its configuration stays.
+struct Pulled {
+    what: What,
+    shutdown: Shutdown,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum What {
+    Queue(QueueConfig),
+    /// A schedule by everything that makes it.
+    Schedule {
+        trigger: wfh_manifest::ScheduleTrigger,
+    },
+}
+
+/// The triggers that run.
+pub(crate) struct Pulling {
+    durability: Durability,
+    dispatcher: Dispatcher,
+    workers: Vec<Handle>,
+    shutdown: Shutdown,
+    tasks: TaskTracker,
+    running: BTreeMap<String, Pulled>,
+}
+
+impl Pulling {
+    /// Nothing runs yet.
+    pub(crate) fn new(
+        durability: Durability,
+        dispatcher: Dispatcher,
+        workers: Vec<Handle>,
+        shutdown: Shutdown,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { durability, dispatcher, workers, shutdown, tasks, running: BTreeMap::new() }
+    }
+
+    /// Makes the triggers of `manifest` run, and no others. Those that stay as they were go on;
+    /// calls in flight of others finish.
+    pub(crate) fn apply(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let mut wanted = wanted(manifest)?;
+        self.running.retain(|name, pulled| {
+            let stays = wanted.get(name) == Some(&pulled.what);
+            if stays {
+                wanted.remove(name);
+            } else {
+                pulled.shutdown.drain.cancel();
+            }
+            stays
+        });
+        for (name, what) in wanted {
+            let shutdown = Shutdown {
+                drain: self.shutdown.drain.child_token(),
+                cancel: self.shutdown.cancel.clone(),
+            };
+            self.start(&name, &what, shutdown.clone())?;
+            self.running.insert(name, Pulled { what, shutdown });
+        }
+        Ok(())
+    }
+
+    fn start(&self, name: &str, what: &What, shutdown: Shutdown) -> Result<(), Error> {
+        let Durability { store, clock, targets, .. } = &self.durability;
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        // Any worker will do: calls go to all of them in turn.
+        let Some(worker) = self.workers.first() else { return Ok(()) };
+        match what {
+            What::Queue(config) => {
+                let (config, workers) = (config.clone(), self.workers.clone());
+                let dispatcher = self.dispatcher.clone();
+                let trigger = wfh_trigger_queue::QueueTrigger::new(
+                    config, store, clock, dispatcher, workers, shutdown,
+                );
+                self.tasks.spawn_on(trigger.run(), worker);
+            }
+            What::Schedule { trigger } => {
+                let config = schedule(name, trigger).map_err(|error| never(&error))?;
+                let targets = Arc::clone(targets);
+                let trigger = ScheduleTrigger::new(config, store, clock, targets, shutdown);
+                self.tasks.spawn_on(trigger.run(), worker);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The manifest was checked, so what cannot be is a fault of ours.
+fn never(error: &dyn std::fmt::Display) -> Error {
+    Error::System(std::io::Error::other(error.to_string()))
+}
+
+/// The queues behind every target of the manifest.
+pub(crate) fn places(manifest: &Manifest) -> Result<HashMap<Target, Vec<Place>>, Error> {
+    let mut places = HashMap::new();
+    for (name, function) in &manifest.functions {
+        let target = Target::Function(name.clone());
+        let queue = queue_key(&target).map_err(|error| never(&error))?;
+        let depth_max = function.depth_max;
+        places.insert(target, vec![Place { queue, group: None, depth_max, dedup: None }]);
+    }
+    for (name, queue) in &manifest.queues {
+        let target = Target::Queue(name.clone());
+        let place = of_queue(&target, queue).map_err(|error| never(&error))?;
+        places.insert(target, vec![place]);
+    }
+    for (name, topic) in &manifest.topics {
+        let subscribers = topic.subscribers.iter().filter_map(|target| places.get(target));
+        let all = subscribers.flatten().cloned().collect();
+        places.insert(Target::Topic(name.clone()), all);
+    }
+    Ok(places)
+}
+
+fn of_queue(target: &Target, queue: &Queue) -> Result<Place, NameTooLong> {
+    let group = match &queue.order {
+        QueueOrder::None => None,
+        QueueOrder::Json(path) => Some(path.clone()),
+    };
+    let (depth_max, dedup) = (queue.depth_max, queue.dedup_window);
+    Ok(Place { queue: queue_key(target)?, group, depth_max, dedup })
+}
+
+fn wanted(manifest: &Manifest) -> Result<BTreeMap<String, What>, Error> {
+    let mut wanted = BTreeMap::new();
+    for name in manifest.functions.keys() {
+        let target = Target::Function(name.clone());
+        let config = own_queue(manifest, &target).map_err(|error| never(&error))?;
+        wanted.insert(config.name.clone(), What::Queue(config));
+    }
+    for trigger in &manifest.triggers.queue {
+        let config = queue(manifest, trigger.name.as_str(), &trigger.config);
+        let config = config.map_err(|error| never(&error))?;
+        wanted.insert(trigger.name.to_string(), What::Queue(config));
+    }
+    for trigger in &manifest.triggers.schedule {
+        let what = What::Schedule { trigger: trigger.config.clone() };
+        wanted.insert(trigger.name.to_string(), what);
+    }
+    Ok(wanted)
+}
+
+/// The queue of a function's asynchronous calls. No trigger of a manifest has a name with a colon.
+fn own_queue(manifest: &Manifest, target: &Target) -> Result<QueueConfig, NameTooLong> {
+    Ok(QueueConfig {
+        name: target.to_string(),
+        queue: queue_key(target)?,
+        target: target.clone(),
+        path: None,
+        batch_size: 1,
+        batch_window: Duration::ZERO,
+        batch_bytes_max: BATCH_BYTES_MAX,
+        in_flight_max: in_flight(manifest, target, 1),
+        visibility: OWN_VISIBILITY,
+        receives_max: OWN_RECEIVES_MAX,
+        retention: None,
+    })
+}
+
+fn queue(
+    manifest: &Manifest,
+    name: &str,
+    trigger: &QueueTrigger,
+) -> Result<QueueConfig, NameTooLong> {
+    let rules = rules(manifest, &trigger.queue);
+    Ok(QueueConfig {
+        name: name.to_owned(),
+        queue: queue_key(&Target::Queue(trigger.queue.clone()))?,
+        target: trigger.target.clone(),
+        path: Some(trigger.path.as_str().into()),
+        batch_size: trigger.batch.size,
+        batch_window: trigger.batch.window,
+        batch_bytes_max: BATCH_BYTES_MAX,
+        in_flight_max: in_flight(manifest, &trigger.target, trigger.weight),
+        visibility: rules.visibility,
+        receives_max: rules.receives_max,
+        retention: Some(rules.retention),
+    })
+}
+
+fn rules(manifest: &Manifest, name: &QueueName) -> Queue {
+    manifest.queues.get(name).cloned().unwrap_or_default()
+}
+
+/// A queue's share of its target's concurrency: what one queue claims, it claims for permits that
+/// others cannot take from it, so that a flood in one does not starve the others.
+fn in_flight(manifest: &Manifest, target: &Target, weight: u32) -> usize {
+    let Target::Function(name) = target else { return APPENDS_IN_FLIGHT_MAX };
+    let concurrency = manifest.functions.get(name).map_or(1, |function| function.concurrency);
+    let others = manifest.triggers.queue.iter().filter(|trigger| trigger.config.target == *target);
+    let total = others.map(|trigger| trigger.config.weight).fold(1, u32::saturating_add);
+    let share = u64::from(concurrency) * u64::from(weight) / u64::from(total);
+    usize::try_from(share).unwrap_or(usize::MAX).max(1)
+}
+
+fn schedule(
+    name: &str,
+    trigger: &wfh_manifest::ScheduleTrigger,
+) -> Result<ScheduleConfig, WhenError> {
+    let when = match &trigger.schedule {
+        Schedule::Cron { expression, timezone } => When::cron(expression, timezone.as_deref())?,
+        Schedule::Every(every) => When::Every(*every),
+    };
+    let missed = match trigger.missed {
+        Missed::Skip => wfh_trigger_schedule::Missed::Skip,
+        Missed::Once => wfh_trigger_schedule::Missed::Once,
+        Missed::All => wfh_trigger_schedule::Missed::All,
+    };
+    let (target, path) = (trigger.target.clone(), trigger.path.clone());
+    Ok(ScheduleConfig { name: name.to_owned(), when, missed, target, path })
+}
