@@ -15,11 +15,12 @@ mod init;
 mod peers;
 mod process;
 mod report;
+mod store;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: wfh-benches bare PORT | run WFH WASMTIME GUESTS [FIGURE...]
+const USAGE: &str = "usage: wfh-benches bare PORT | store | run WFH WASMTIME GUESTS [FIGURE...]
 figures: throughput engine init spin start thousand rss body leak latency";
 
 fn main() {
@@ -27,6 +28,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["bare", port] => bare::serve(port.parse().expect("a port")),
+        ["store"] => store::run(),
         ["run", wfh, wasmtime, guests, figures @ ..] => {
             figures::run(&peers::Programs::new(wfh, wasmtime, guests), figures);
         }

@@ -47,7 +47,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What guests link. It knows the WIT, and nothing of the host.
     ("wfh-sdk", &["wfh-sdk-macros"]),
     ("wfh-sdk-macros", &[]),
-    ("wfh-benches", &["wfh-event", "wfh-telemetry", "wfh-invoke", "wfh-engine"]),
+    (
+        "wfh-benches",
+        &[
+            "wfh-event",
+            "wfh-telemetry",
+            "wfh-store",
+            "wfh-invoke",
+            "wfh-engine",
+            "wfh-store-embedded",
+        ],
+    ),
 ];
 
 /// What the pure crates must not reach, not even through others.

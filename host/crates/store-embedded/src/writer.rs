@@ -18,6 +18,9 @@ use crate::request::{Answer, Message, Request};
 /// The most requests of one transaction.
 const REQUESTS_MAX: usize = 1_024;
 
+/// The longest that a batch waits for more.
+const GATHER_MAX: Duration = Duration::from_micros(250);
+
 /// How often what is over is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -29,6 +32,8 @@ pub(crate) struct Writer {
     last: i64,
     durable: Option<bool>,
     sweep_at: Instant,
+    /// How many requests the last transaction had, and how long it took.
+    last_batch: (usize, Duration),
 }
 
 /// What is done once a transaction is through.
@@ -43,7 +48,8 @@ struct After {
 impl Writer {
     pub(crate) fn new(connection: Connection, shared: Arc<Shared>, last: i64) -> Self {
         let (queues, sweep_at) = (Queues::default(), Instant::now());
-        Self { connection, shared, queues, last, durable: None, sweep_at }
+        let last_batch = (0, Duration::ZERO);
+        Self { connection, shared, queues, last, durable: None, sweep_at, last_batch }
     }
 
     /// Serves until nobody can send any more.
@@ -56,11 +62,27 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            messages.extend(requests.try_iter().take(REQUESTS_MAX - 1));
+            self.gather(requests, &mut messages);
+            let (begun, size) = (Instant::now(), messages.len());
             self.serve(messages);
+            self.last_batch = (size, begun.elapsed());
         }
         // What is in the log is safe there too; this only makes the next open faster.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// Takes what waits. Those who were answered a moment ago are about to ask again: a batch that
+    /// is smaller than the last one waits a part of what a transaction takes, so that callers do not
+    /// split into two halves, each of which pays for a flush.
+    fn gather(&self, requests: &Receiver<Message>, messages: &mut Vec<Message>) {
+        messages.extend(requests.try_iter().take(REQUESTS_MAX - 1));
+        let (expected, took) = self.last_batch;
+        let until = Instant::now() + (took / 4).min(GATHER_MAX);
+        while !messages.is_empty() && messages.len() < expected.min(REQUESTS_MAX) {
+            let wait = until.saturating_duration_since(Instant::now());
+            let Ok(message) = requests.recv_timeout(wait) else { break };
+            messages.push(message);
+        }
     }
 
     fn serve(&mut self, messages: Vec<Message>) {
