@@ -18,6 +18,8 @@ pub mod memory;
 mod name;
 mod op;
 mod queue;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 
 pub use clock::{Clock, ManualClock, Now, Steady, SystemClock};
 pub use error::StoreError;
