@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::verb::{build, check, completions, functions, invoke, logs, man, schema, serve};
+use crate::verb::{build, check, completions, functions, invoke, logs, man, schema, serve, store};
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Functions(functions::Functions),
     /// Print what functions printed and how invocations ended
     Logs(logs::Logs),
+    /// Move what the store holds to JSON Lines and back
+    Store(store::Store),
     /// Print the JSON Schema of the manifest
     Schema,
     /// Print the completions of a shell
@@ -45,6 +47,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
         Command::Invoke(options) => invoke::run(options),
         Command::Functions(options) => functions::run(options),
         Command::Logs(options) => logs::run(options),
+        Command::Store(options) => store::run(options),
         Command::Schema => schema::run(),
         Command::Completions(options) => completions::run(options),
         Command::Man => man::run(),

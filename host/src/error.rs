@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// The store cannot be opened.
     #[error("{code}: {0}", code = ErrorCode::DataDirectory)]
     Store(#[from] wfh_store_embedded::OpenError),
+    /// An export or import stopped.
+    #[error("{code}: {0}", code = ErrorCode::StoreMove)]
+    StoreMove(#[from] wfh_store::transfer::TransferError),
     /// The HTTP listener.
     #[error("{code}: {0}", code = .0.code())]
     Http(#[from] wfh_trigger_http::HttpTriggerError),

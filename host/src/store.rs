@@ -1,6 +1,6 @@
 //! Opens the store that a manifest asks for, and what stands on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -13,13 +13,21 @@ use wfh_store_embedded::{EmbeddedStore, OpenOptions};
 
 use crate::error::Error;
 
+/// Where the embedded store is.
+pub(crate) fn directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("store")
+}
+
+/// Opens the embedded store. Another process that has it is an error.
+pub(crate) fn embedded(data_dir: &Path) -> Result<Arc<EmbeddedStore>, Error> {
+    let (directory, clock) = (directory(data_dir), Arc::new(SystemClock));
+    Ok(EmbeddedStore::open(OpenOptions { directory, clock })?)
+}
+
 /// Opens the store. Another host that has the data directory is an error.
 pub(crate) fn open(manifest: &Manifest, data_dir: &Path) -> Result<Durability, Error> {
     let store: Arc<dyn Store> = match manifest.store.kind {
-        StoreKind::Embedded => {
-            let directory = data_dir.join("store");
-            EmbeddedStore::open(OpenOptions { directory, clock: Arc::new(SystemClock) })?
-        }
+        StoreKind::Embedded => embedded(data_dir)?,
         // The manifest's features were checked: this version has no store on Redis.
         StoreKind::Redis => return Err(Error::NotOffered(vec!["a store on Redis".to_owned()])),
     };

@@ -9,3 +9,4 @@ pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod schema;
 pub(crate) mod serve;
+pub(crate) mod store;

@@ -35,6 +35,7 @@ mod refused;
 mod reuse;
 mod sdk;
 mod shutdown;
+mod store;
 mod streaming;
 mod swap;
 mod tls;

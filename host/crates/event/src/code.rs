@@ -65,6 +65,8 @@ codes! {
     AdminTokenMissing = 1013, "The admin address needs a token";
     /// A build command failed.
     BuildFailed = 1040, "A build command failed";
+    /// An export or import of the store stopped.
+    StoreMove = 1050, "The store could not be moved";
 
     /// See [`crate::FailureClass::Invalid`].
     Invalid = 2001, "The event is not valid";

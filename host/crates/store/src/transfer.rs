@@ -149,4 +149,5 @@ fn read_line(lines: &mut impl BufRead, number: u64) -> Result<Option<Vec<u8>>, T
 }
 
 #[cfg(all(test, feature = "memory"))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests;

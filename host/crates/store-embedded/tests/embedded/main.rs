@@ -1,5 +1,11 @@
 //! What the suite of all backends cannot see: kills, damaged files, full disks, large queues.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod damage;
 mod disk;
