@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-store-embedded", &["wfh-store"]),
+    ("wfh-store-redis", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-trigger-queue", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry"]),
     ("wfh-trigger-schedule", &["wfh-event", "wfh-store", "wfh-invoke"]),
@@ -38,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-store",
             "wfh-engine",
             "wfh-store-embedded",
+            "wfh-store-redis",
             "wfh-trigger-queue",
             "wfh-trigger-schedule",
             "wfh-trigger-http",
