@@ -45,6 +45,9 @@ pub(crate) enum Error {
     /// An export or import stopped.
     #[error("{code}: {0}", code = ErrorCode::StoreMove)]
     StoreMove(#[from] wfh_store::transfer::TransferError),
+    /// The store's server cannot be used.
+    #[error("{code}: {0}", code = ErrorCode::StoreServer)]
+    StoreServer(#[from] wfh_store_redis::OpenError),
     /// The HTTP listener.
     #[error("{code}: {0}", code = .0.code())]
     Http(#[from] wfh_trigger_http::HttpTriggerError),

@@ -24,6 +24,7 @@ const OFFERED: &[Feature] = &[
     Feature::AsyncMode,
     Feature::State,
     Feature::Send,
+    Feature::RedisStore,
 ];
 
 /// A manifest and where it came from.

@@ -20,7 +20,8 @@ const BATCH_BYTES_MAX: u64 = 8 << 20;
 /// Calls at once of a target that is no function: it only appends.
 const APPENDS_IN_FLIGHT_MAX: usize = 16;
 /// How long an entry of a function's own queue is hidden from others while it runs; it is extended.
-const OWN_VISIBILITY: Duration = Duration::from_secs(30);
+/// On a shared store, what a killed host had waits as long for another one.
+const OWN_VISIBILITY: Duration = Duration::from_secs(10);
 /// Leases of a function's own queue that may run out.
 const OWN_RECEIVES_MAX: u32 = 10;
 

@@ -111,7 +111,7 @@ async fn run(
     // A bare component has nothing to keep, and its directory is not ours to write a store to.
     let durability = match file.is_bare() {
         true => None,
-        false => Some(store::open(&file.manifest, &data_dir)?),
+        false => Some(store::open(&file.manifest, &data_dir).await?),
     };
     let capabilities = store::capabilities(durability.as_ref());
     let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied, capabilities);

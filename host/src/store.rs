@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use wfh_engine::Capabilities;
 use wfh_invoke::{DirectPublisher, Durability, KvState, Targets};
-use wfh_manifest::{Manifest, StoreKind};
+use wfh_manifest::{Durability as Asked, Manifest, StoreKind};
 use wfh_store::memory::MemoryStore;
 use wfh_store::{Store, SystemClock};
 use wfh_store_embedded::{EmbeddedStore, OpenOptions};
+use wfh_store_redis::{RedisOptions, RedisStore};
 
 use crate::error::Error;
 
@@ -24,14 +25,30 @@ pub(crate) fn embedded(data_dir: &Path) -> Result<Arc<EmbeddedStore>, Error> {
     Ok(EmbeddedStore::open(OpenOptions { directory, clock })?)
 }
 
-/// Opens the store. Another host that has the data directory is an error.
-pub(crate) fn open(manifest: &Manifest, data_dir: &Path) -> Result<Durability, Error> {
-    let store: Arc<dyn Store> = match manifest.store.kind {
-        StoreKind::Embedded => embedded(data_dir)?,
-        // The manifest's features were checked: this version has no store on Redis.
-        StoreKind::Redis => return Err(Error::NotOffered(vec!["a store on Redis".to_owned()])),
+/// Opens the store on a server. One that may lose what it is given is an error.
+async fn redis(manifest: &Manifest) -> Result<Arc<RedisStore>, Error> {
+    let store = &manifest.store;
+    let options = RedisOptions {
+        url: store.url.as_ref().unwrap_or(&manifest.redis.url).clone(),
+        app: manifest.app.name.to_string(),
+        wait_replicas: store.wait_replicas,
+        relaxed: store.durability == Asked::Relaxed,
+        clock: None,
     };
-    Ok(on(store, manifest))
+    Ok(RedisStore::open(options).await?)
+}
+
+/// Opens the store of a manifest. Another host that has the data directory is an error.
+pub(crate) async fn backend(manifest: &Manifest, data_dir: &Path) -> Result<Arc<dyn Store>, Error> {
+    Ok(match manifest.store.kind {
+        StoreKind::Embedded => embedded(data_dir)?,
+        StoreKind::Redis => redis(manifest).await?,
+    })
+}
+
+/// Opens the store of a manifest, and what stands on it.
+pub(crate) async fn open(manifest: &Manifest, data_dir: &Path) -> Result<Durability, Error> {
+    Ok(on(backend(manifest, data_dir).await?, manifest))
 }
 
 /// A store that ends with this process.

@@ -36,6 +36,7 @@ mod reuse;
 mod sdk;
 mod shutdown;
 mod store;
+mod store_redis;
 mod streaming;
 mod swap;
 mod tls;

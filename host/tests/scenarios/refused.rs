@@ -149,7 +149,6 @@ async fn what_comes_later_is_refused_by_name() {
             "[[trigger.http]]\nroute = \"/\"\ntarget = \"function:f\"\nmode = \"async\"",
             "asynchronous",
         ),
-        ("[store]\nkind = \"redis\"\nurl = \"redis://localhost\"", "Redis"),
     ] {
         let function = format!("[function.f]\ncomponent = \"{}\"\n", guest.display());
         let ended = Setup::new().manifest(&format!("{APP}{function}{case}\n")).check().await;

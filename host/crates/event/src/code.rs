@@ -67,6 +67,8 @@ codes! {
     BuildFailed = 1040, "A build command failed";
     /// An export or import of the store stopped.
     StoreMove = 1050, "The store could not be moved";
+    /// The server that keeps the store cannot be used.
+    StoreServer = 1051, "The store's server cannot be used";
 
     /// See [`crate::FailureClass::Invalid`].
     Invalid = 2001, "The event is not valid";

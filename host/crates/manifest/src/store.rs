@@ -7,7 +7,7 @@ use crate::read::{Node, Reader, days, hours, minutes, table, words};
 
 table! {
     /// Where queues, keys and records are kept.
-    #[check(url_is_of_redis)]
+    #[check(server_is_of_redis)]
     pub struct Store: Default {
         /// `embedded`: a file in the data directory; `redis`: shared between replicas.
         kind: StoreKind = StoreKind::Embedded,
@@ -15,6 +15,8 @@ table! {
         url: Option<String>,
         /// `strict` refuses a Redis without an append-only file or with an evicting policy.
         durability: Durability = Durability::Strict,
+        /// How many replicas of the Redis server must have a write before it counts as done.
+        wait_replicas: u32 [0..=16] = 0,
         /// How long the status of an asynchronous call can be read after its last change.
         invocations_ttl: Duration [minutes(1)..=days(365)] = hours(24),
         /// How long a dead letter is kept.
@@ -22,9 +24,13 @@ table! {
     }
 }
 
-fn url_is_of_redis(store: &Store, node: &Node<'_>, reader: &mut Reader<'_>) {
+fn server_is_of_redis(store: &Store, node: &Node<'_>, reader: &mut Reader<'_>) {
     if store.kind == StoreKind::Embedded && store.url.is_some() {
         reader.report_at(node, "url", "only a store with `kind = \"redis\"` has a url");
+    }
+    if store.kind == StoreKind::Embedded && store.wait_replicas > 0 {
+        let told = "only a store with `kind = \"redis\"` has replicas";
+        reader.report_at(node, "wait_replicas", told);
     }
 }
 

@@ -1,0 +1,123 @@
+//! Hosts on a store on Redis.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Host, Recorder, Setup, eventually};
+
+/// A Redis server of the test's own, that keeps what it is given.
+struct Redis {
+    port: u16,
+    _directory: TempDir,
+    child: Child,
+}
+
+impl Redis {
+    fn start(arguments: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = tempfile::tempdir().unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(directory.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("redis-server cannot be started ({error}); type: apt-get install -y redis-server")
+            });
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Self { port, _directory: directory, child }
+    }
+
+    fn durable() -> Self {
+        Self::start(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    fn store(&self) -> String {
+        format!("[store]\nkind = \"redis\"\nurl = \"redis://127.0.0.1:{}\"", self.port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A worker with an asynchronous route, and a queue that leads to it.
+fn setup(recorder: &Recorder, redis: &Redis) -> Setup {
+    let env = format!("env = {{ RECORD = \"{}\" }}", recorder.url(""));
+    Setup::new()
+        .unrouted("work", "worker", &format!("{}\n{env}", recorder.grant()))
+        .route("/work", "work", "mode = \"async\"")
+        .toml("[queue.jobs]\nvisibility = \"2s\"")
+        .toml("[[trigger.http]]\nroute = \"/jobs\"\ntarget = \"queue:jobs\"\nmode = \"async\"")
+        .toml("[[trigger.queue]]\nqueue = \"jobs\"\ntarget = \"function:work\"")
+        .toml(&redis.store())
+}
+
+/// Sends, and gives the id under which it was accepted.
+async fn post(host: &Host, path: &str, work: &serde_json::Value) -> String {
+    let headers = [("content-type", "application/json")];
+    let answer = host.send("POST", path, &headers, &work.to_string()).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_killed_host_loses_nothing_that_is_on_redis() {
+    let (redis, recorder) = (Redis::durable(), Recorder::start().await);
+    let mut host = setup(&recorder, &redis).serve().await;
+    let mut accepted = Vec::new();
+    let later = json!({ "fail": "retry", "fail_until": 2, "after_ms": 1_000 });
+    for _ in 0..10 {
+        accepted.push(post(&host, "/work", &later).await);
+        accepted.push(post(&host, "/jobs", &json!({ "sleep_ms": 100 })).await);
+    }
+    host.kill();
+    let _host = setup(&recorder, &redis).serve().await;
+    eventually("every accepted event runs, and the failing ones twice", async || {
+        let effects = recorder.effects();
+        accepted.iter().enumerate().all(|(index, id)| {
+            let last = if index % 2 == 0 { 2 } else { 1 };
+            effects.iter().any(|effect| effect.id == *id && effect.attempt >= last)
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schedule_fires_once_between_two_hosts() {
+    let (redis, recorder) = (Redis::durable(), Recorder::start().await);
+    let beat =
+        "[[trigger.schedule]]\nname = \"beat\"\nevery = \"200ms\"\ntarget = \"function:work\"";
+    let start = || setup(&recorder, &redis).toml(beat).serve();
+    let (first, second) = (start().await, start().await);
+    for number in 0..20 {
+        let host = if number % 2 == 0 { &first } else { &second };
+        post(host, "/jobs", &json!({ "n": number })).await;
+    }
+    let ticks =
+        || recorder.effects().iter().filter(|effect| effect.id.starts_with("beat/")).count();
+    eventually("ticks and queued events", async || {
+        ticks() >= 10 && recorder.effects().len() - ticks() >= 20
+    })
+    .await;
+    let twice: Vec<_> = recorder.tries().into_iter().filter(|(_, tries)| *tries > 1).collect();
+    assert!(twice.is_empty(), "two hosts ran the same event: {twice:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_events_stops_the_start() {
+    let (redis, recorder) = (Redis::start(&["--appendonly", "no"]), Recorder::start().await);
+    let ended = setup(&recorder, &redis).serve_refused().await;
+    let told = ended.stderr.contains("WFH-1051") && ended.stderr.contains("CONFIG SET appendonly");
+    assert!(ended.code == Some(1) && told, "{ended:?}");
+}
