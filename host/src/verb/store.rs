@@ -8,8 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use wfh_manifest::StoreKind;
 use wfh_store::transfer::{self, Moved, TransferError};
-use wfh_store::{Clock, SystemClock};
-use wfh_store_embedded::EmbeddedStore;
+use wfh_store::{Clock, Store as Backend, SystemClock};
 
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
@@ -28,6 +27,8 @@ enum Action {
     Export(Place),
     /// Fill an empty store from an export, read from stdin or a file
     Import(Place),
+    /// Move everything into the empty store of another manifest
+    Migrate(Migrate),
 }
 
 /// Which store, and which file.
@@ -35,6 +36,23 @@ enum Action {
 struct Place {
     /// The file of the export
     file: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// From one store into another.
+#[derive(Debug, Args)]
+struct Migrate {
+    /// The manifest whose store is filled
+    #[arg(long, value_name = "PATH")]
+    to: PathBuf,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+struct Source {
     /// The manifest whose store it is
     #[arg(long, value_name = "PATH", default_value = "wfh.toml")]
     manifest: PathBuf,
@@ -49,16 +67,12 @@ pub(crate) fn run(options: &Store) -> Result<(), Error> {
     match &options.action {
         Action::Export(place) => runtime.block_on(export(place)),
         Action::Import(place) => runtime.block_on(import(place)),
+        Action::Migrate(migrate) => runtime.block_on(move_all(migrate)),
     }
 }
 
 async fn export(place: &Place) -> Result<(), Error> {
-    let data_dir = place.data_dir()?;
-    let database = store::directory(&data_dir).join("store.db");
-    if let Err(error) = database.metadata() {
-        return Err(Error::file(&database, error));
-    }
-    let store = store::embedded(&data_dir)?;
+    let store = place.source.open_existing().await?;
     let moved = match &place.file {
         None => write(&store, io::stdout().lock()).await,
         Some(path) => {
@@ -71,12 +85,12 @@ async fn export(place: &Place) -> Result<(), Error> {
     told("exported", moved)
 }
 
-async fn write(store: &Arc<EmbeddedStore>, to: impl Write) -> Result<Moved, TransferError> {
+async fn write(store: &Arc<dyn Backend>, to: impl Write) -> Result<Moved, TransferError> {
     transfer::export(&**store, SystemClock.now_ms(), BufWriter::new(to)).await
 }
 
 async fn import(place: &Place) -> Result<(), Error> {
-    let store = store::embedded(&place.data_dir()?)?;
+    let store = place.source.open().await?;
     let now_ms = SystemClock.now_ms();
     let moved = match &place.file {
         None => transfer::import(&*store, now_ms, io::stdin().lock()).await,
@@ -86,6 +100,13 @@ async fn import(place: &Place) -> Result<(), Error> {
         }
     };
     told("imported", moved)
+}
+
+async fn move_all(migrate: &Migrate) -> Result<(), Error> {
+    let from = migrate.source.open_existing().await?;
+    let to = ManifestFile::read(&migrate.to)?;
+    let to = store::backend(&to.manifest, &to.data_dir(None::<&Path>)).await?;
+    told("moved", transfer::migrate(&*from, &*to, SystemClock.now_ms()).await)
 }
 
 /// The result may be on standard output, so the summary is not.
@@ -99,15 +120,31 @@ fn told(what: &str, moved: Result<Moved, TransferError>) -> Result<(), Error> {
     Ok(())
 }
 
-impl Place {
-    fn data_dir(&self) -> Result<PathBuf, Error> {
+impl Source {
+    async fn open(&self) -> Result<Arc<dyn Backend>, Error> {
         if let Some(data_dir) = &self.data_dir {
-            return Ok(data_dir.clone());
+            return Ok(store::embedded(data_dir)?);
         }
         let file = ManifestFile::read(&self.manifest)?;
-        match file.manifest.store.kind {
-            StoreKind::Embedded => Ok(file.data_dir(None::<&Path>)),
-            StoreKind::Redis => Err(Error::NotOffered(vec!["export of a store on Redis".into()])),
+        store::backend(&file.manifest, &file.data_dir(None::<&Path>)).await
+    }
+
+    /// An embedded store that is not there is not made: it would be moved as an empty one.
+    async fn open_existing(&self) -> Result<Arc<dyn Backend>, Error> {
+        let data_dir = match &self.data_dir {
+            Some(data_dir) => data_dir.clone(),
+            None => {
+                let file = ManifestFile::read(&self.manifest)?;
+                if file.manifest.store.kind == StoreKind::Redis {
+                    return self.open().await;
+                }
+                file.data_dir(None::<&Path>)
+            }
+        };
+        let database = store::directory(&data_dir).join("store.db");
+        match database.metadata() {
+            Ok(_) => self.open().await,
+            Err(error) => Err(Error::file(&database, error)),
         }
     }
 }

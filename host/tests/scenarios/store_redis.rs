@@ -1,12 +1,16 @@
 //! Hosts on a store on Redis.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::json;
 use tempfile::TempDir;
+use wfh_store::{Append, Expect, Key, Op, QueueKey, Store, SystemClock};
+use wfh_store_embedded::{EmbeddedStore, OpenOptions};
 
-use crate::support::{Host, Recorder, Setup, eventually};
+use crate::support::{Host, Recorder, Setup, eventually, wfh};
 
 /// A Redis server of the test's own, that keeps what it is given.
 struct Redis {
@@ -120,4 +124,55 @@ async fn a_server_that_may_lose_events_stops_the_start() {
     let ended = setup(&recorder, &redis).serve_refused().await;
     let told = ended.stderr.contains("WFH-1051") && ended.stderr.contains("CONFIG SET appendonly");
     assert!(ended.code == Some(1) && told, "{ended:?}");
+}
+
+async fn fill(directory: &Path) {
+    let (directory, clock) = (directory.to_owned(), Arc::new(SystemClock));
+    let store = EmbeddedStore::open(OpenOptions { directory, clock }).unwrap();
+    let key = Key::new("k").unwrap();
+    let put = Op::Put { key, bytes: "value".into(), expect: Expect::Any, ttl: None };
+    let append = Append::new(QueueKey::new("q").unwrap(), "id", "body");
+    store.commit(vec![put, Op::Append(append)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_embedded_store_moves_to_redis_and_back() {
+    let (server, place) = (Redis::durable(), tempfile::tempdir().unwrap());
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let app = "[app]\nname = \"moved\"\n[function.f]\ncomponent = \"f.wasm\"\n";
+    std::fs::write(path("redis.toml"), format!("{app}{}", server.store())).unwrap();
+    for name in ["one", "two"] {
+        let serve = format!("{app}[serve]\ndata_dir = \"{name}\"");
+        std::fs::write(path(&format!("{name}.toml")), serve).unwrap();
+    }
+    let run = async |args: &[&str]| {
+        let ended = wfh(args).await;
+        assert_eq!(ended.code, Some(0), "{args:?}: {ended:?}");
+        ended
+    };
+    fill(&place.path().join("one/store")).await;
+    let (one, redis, two) = (path("one.toml"), path("redis.toml"), path("two.toml"));
+    let there = ["store", "migrate", "--manifest", &one, "--to", &redis];
+    run(&there).await;
+    let again = wfh(&there).await;
+    assert!(again.stderr.contains("WFH-1050"), "what is moved mixes with what is there");
+    run(&["store", "migrate", "--manifest", &redis, "--to", &two]).await;
+    let one = run(&["store", "export", "--manifest", &one]).await.stdout;
+    let two = run(&["store", "export", "--manifest", &two]).await.stdout;
+    // An entry is appended anew, so its times are those of the move.
+    let body = |text: &str| {
+        let records = text.lines().skip(1).map(|line| line.parse::<serde_json::Value>().unwrap());
+        let timeless = records.map(|mut record| {
+            for time in ["due_at_ms", "appended_at_ms"] {
+                if let Some(entry) = record.get_mut("entry").and_then(|entry| entry.as_object_mut())
+                {
+                    entry.remove(time);
+                }
+            }
+            record
+        });
+        timeless.collect::<Vec<_>>()
+    };
+    assert_eq!(body(&one).len(), 2, "{one}");
+    assert_eq!(body(&one), body(&two), "what came back is something else");
 }
