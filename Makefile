@@ -1,6 +1,6 @@
 # Every habit as a verb. Each line calls cargo or a script in scripts/.
 .NOTPARALLEL:
-.PHONY: help demo test ci fmt fmt-check lint tidy doc-test fuzz-brief guests bench serve clean setup
+.PHONY: help demo test ci fmt fmt-check lint tidy doc-test chaos fuzz-brief guests bench serve clean setup
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
 
 doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc
+
+chaos: guests ## Kill the host 1,000 times under load and count what was lost or doubled
+	WFH_CHAOS_KILLS=1000 cargo test --release -p wfh --test scenarios chaos -- --nocapture
 
 fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
 	@scripts/fuzz-brief

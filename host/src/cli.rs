@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::verb::{build, check, completions, functions, invoke, logs, man, schema, serve, store};
+use crate::verb::{
+    build, check, completions, dlq, functions, invoke, logs, man, queue, schema, serve, store,
+};
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -26,6 +28,10 @@ enum Command {
     Invoke(invoke::Invoke),
     /// List the functions of a running host
     Functions(functions::Functions),
+    /// Send to queues, and see and empty them
+    Queue(queue::Queue),
+    /// See dead letters, send them again, throw them away
+    Dlq(dlq::Dlq),
     /// Print what functions printed and how invocations ended
     Logs(logs::Logs),
     /// Move what the store holds to JSON Lines and back
@@ -46,6 +52,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
         Command::Check(options) => check::run(options),
         Command::Invoke(options) => invoke::run(options),
         Command::Functions(options) => functions::run(options),
+        Command::Queue(options) => queue::run(options),
+        Command::Dlq(options) => dlq::run(options),
         Command::Logs(options) => logs::run(options),
         Command::Store(options) => store::run(options),
         Command::Schema => schema::run(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -96,13 +96,19 @@ impl Client {
 
     /// A document.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Error> {
+        self.change(Method::GET, path).await
+    }
+
+    /// Asks for a change, and gives what the host says of it; nothing is null.
+    pub(crate) async fn change(&self, method: Method, path: &str) -> Result<Value, Error> {
         let uri: Uri = path.parse().map_err(|error| self.unreachable(&error))?;
         let mut request = Request::new(Full::default());
-        *request.uri_mut() = uri;
+        (*request.method_mut(), *request.uri_mut()) = (method, uri);
         let (head, body) = self.send(request).await?.into_parts();
         let body = Limited::new(body, DOCUMENT_BYTES_MAX).collect().await;
         let body = body.map_err(|error| self.unreachable(&error))?.to_bytes();
         match head.status.is_success() {
+            true if body.is_empty() => Ok(Value::Null),
             true => serde_json::from_slice(&body).map_err(|error| self.unreachable(&error)),
             false => Err(Error::Refused(problem_text(head.status.as_u16(), &body))),
         }

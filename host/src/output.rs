@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::Error;
 
@@ -83,6 +84,16 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     }
     let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
     lines.collect()
+}
+
+/// The values at some JSON pointers, as the cells of a row.
+pub(crate) fn cells(value: &Value, pointers: &[&str]) -> Vec<String> {
+    let text = |pointer: &&str| match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    pointers.iter().map(text).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wfh_admin::{Admin, AdminConfig, Api, LogSource, Sources};
 use wfh_engine::Engine;
-use wfh_invoke::{Dispatcher, Durability, Router, Shutdown, Status};
+use wfh_invoke::{Dispatcher, Durability, Operator, Router, Shutdown, Status};
 use wfh_manifest::{LogFormat, Manifest};
 use wfh_trigger_http::HttpTrigger;
 
@@ -93,9 +93,16 @@ async fn run(
     status.wait_for("functions", "compiling");
     let stopped = CancellationToken::new();
     let dispatcher = Dispatcher::new(Router::default());
+    let data_dir = file.data_dir(options.data_dir.as_deref());
+    // A bare component has nothing to keep, and its directory is not ours to write a store to.
+    let durability = match file.is_bare() {
+        true => None,
+        false => Some(store::open(&file.manifest, &data_dir).await?),
+    };
     let sources = Sources {
         status: Arc::clone(&status),
         dispatcher: dispatcher.clone(),
+        operator: durability.clone().map(Operator::new),
         logs,
         workers: workers.handles(),
     };
@@ -106,13 +113,7 @@ async fn run(
     let answering = tokio::spawn(admin.run(api, stopped.clone()));
 
     let ports_denied = Arc::new(ArcSwap::from_pointee(vec![admin_address.port()]));
-    let data_dir = file.data_dir(options.data_dir.as_deref());
     let cache_dir = data_dir.join("cache");
-    // A bare component has nothing to keep, and its directory is not ours to write a store to.
-    let durability = match file.is_bare() {
-        true => None,
-        false => Some(store::open(&file.manifest, &data_dir).await?),
-    };
     let capabilities = store::capabilities(durability.as_ref());
     let config = settings::engine(&file.manifest, Some(cache_dir), ports_denied, capabilities);
     // Before anything is built or read, so that no change goes unseen.

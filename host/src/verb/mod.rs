@@ -3,10 +3,12 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod dlq;
 pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod queue;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod store;

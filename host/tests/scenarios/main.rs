@@ -19,6 +19,7 @@ mod cache;
 mod cancel;
 mod capabilities;
 mod chain;
+mod chaos;
 mod cli;
 mod concurrency;
 mod connection;

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{Host, Recorder, Setup, eventually};
+use crate::support::{Host, Recorder, Setup, eventually, wfh};
 
 /// A worker with a route, and a queue that leads to it.
 fn setup(recorder: &Recorder, settings: &str) -> Setup {
@@ -189,4 +189,87 @@ async fn entries_of_one_group_run_in_order() {
         ids.dedup();
         assert_eq!(ids, expected, "group {order} is out of order");
     }
+}
+
+/// The items of a listing as JSON.
+fn items(text: &str) -> Vec<serde_json::Value> {
+    let mut listing: serde_json::Value = serde_json::from_str(text).unwrap();
+    serde_json::from_value(listing["items"].take()).unwrap()
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_seen_sent_again_and_tells_its_story() {
+    let recorder = Recorder::start().await;
+    let retry = "[function.work.retry]\nattempts = 2\nbackoff = { initial = \"10ms\" }";
+    let host = setup(&recorder, retry).serve().await;
+    let admin = format!("http://{}", host.admin());
+    let work = json!({ "record": recorder.url(""), "fail": "trap", "fail_until": 9 });
+    let (_, id) = post(&host, "/work", work).await;
+    let letters = async || {
+        let listed = wfh(&["dlq", "list", "--output", "json", "--admin", &admin]).await;
+        assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+        items(&listed.stdout)
+    };
+    eventually("a dead letter", async || !letters().await.is_empty()).await;
+    let letter = letters().await.remove(0);
+    assert_eq!(
+        (&letter["condition"], &letter["class"]),
+        (&"RetriesExhausted".into(), &"trap".into())
+    );
+    assert_eq!((&letter["attempts"], &letter["invocation"]), (&2.into(), &id.as_str().into()));
+    let letter_id = letter["id"].as_str().unwrap();
+
+    let sent = wfh(&["dlq", "redrive", letter_id, "--admin", &admin]).await;
+    assert_eq!(sent.code, Some(0), "{}", sent.stderr);
+    eventually("it runs again, its tries counted anew", async || recorder.effects().len() == 4)
+        .await;
+    let attempts: Vec<u32> = recorder.effects().iter().map(|effect| effect.attempt).collect();
+    assert_eq!(attempts, [1, 2, 1, 2]);
+    eventually("it is dead again", async || !letters().await.is_empty()).await;
+    let again = letters().await.remove(0);
+    assert_ne!(again["id"], letter["id"], "a second death overwrote the first");
+    let gone = wfh(&["dlq", "purge", "--all", "--admin", &admin]).await;
+    assert_eq!((gone.code, letters().await.len()), (Some(0), 0), "{}", gone.stderr);
+    let absent = wfh(&["dlq", "show", letter_id, "--admin", &admin]).await;
+    assert_eq!(absent.code, Some(1));
+    assert!(absent.stderr.contains("there is no dead letter"), "{}", absent.stderr);
+}
+
+#[tokio::test]
+async fn queues_are_seen_sent_to_and_emptied_from_the_command_line() {
+    let host = Setup::new().function("hello", "hello", "").toml("[queue.parked]\n").serve().await;
+    let admin = format!("http://{}", host.admin());
+    for n in 0..3 {
+        let data = format!("{{\"n\":{n}}}");
+        let sent = wfh(&["queue", "send", "parked", "--data", &data, "--admin", &admin]).await;
+        assert_eq!(sent.code, Some(0), "{}", sent.stderr);
+    }
+    let listed = wfh(&["queue", "list", "--admin", &admin]).await;
+    let line = listed.stdout.lines().find(|line| line.contains("queue:parked")).unwrap_or_default();
+    assert!(line.contains('3'), "three entries wait: {}", listed.stdout);
+    let seen = wfh(&["queue", "peek", "parked", "--output", "json", "--admin", &admin]).await;
+    let seen = items(&seen.stdout);
+    assert_eq!(seen[0]["event"]["data"], "{\"n\":0}");
+    let purged = wfh(&["queue", "purge", "parked", "--admin", &admin]).await;
+    assert_eq!((purged.code, purged.stdout.as_str()), (Some(0), "3\n"), "{}", purged.stderr);
+    let unknown = wfh(&["queue", "peek", "absent", "--admin", &admin]).await;
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("queue:absent"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn an_asynchronous_call_can_be_followed() {
+    let recorder = Recorder::start().await;
+    let host = setup(&recorder, "").serve().await;
+    let admin = format!("http://{}", host.admin());
+    let data = json!({ "record": recorder.url(""), "sleep_ms": 300 }).to_string();
+    let called = wfh(&["invoke", "work", "--async", "--data", &data, "--admin", &admin]).await;
+    assert_eq!(called.code, Some(0), "{}", called.stderr);
+    let id = called.stdout.trim().to_owned();
+    let state = async || {
+        let mut client = crate::support::Client::connect(host.admin()).await.unwrap();
+        let answer = client.get(&format!("/v1/invocations/{id}")).await;
+        answer.json()["state"].as_str().unwrap_or_default().to_owned()
+    };
+    eventually("it runs", async || state().await == "running").await;
+    eventually("it ends", async || state().await == "succeeded").await;
 }

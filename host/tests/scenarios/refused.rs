@@ -134,21 +134,15 @@ async fn all_errors_are_told_at_once() {
 async fn what_comes_later_is_refused_by_name() {
     let guest = crate::support::guest("hello");
     for (case, feature) in [
-        ("[queue.q]", "queue"),
-        ("[topic.t]\nsubscribers = [\"function:f\"]", "topic"),
         (
             "[[trigger.kafka]]\ntopics = [\"t\"]\ngroup = \"g\"\ntarget = \"function:f\"\nbrokers = \"b:1\"",
-            "Kafka",
+            "Kafka triggers",
         ),
-        ("[[trigger.schedule]]\ncron = \"* * * * *\"\ntarget = \"function:f\"", "schedule"),
-        ("[function.f.retry]\nattempts = 2", "retries"),
-        ("[function.f.breaker]", "circuit breakers"),
-        ("[function.f.idempotency]\nkey = [\"header:Idempotency-Key\"]", "idempotency"),
-        ("[function.f.on]\nfailure = \"dead-letter\"", "destinations"),
         (
-            "[[trigger.http]]\nroute = \"/\"\ntarget = \"function:f\"\nmode = \"async\"",
-            "asynchronous",
+            "[[trigger.redis]]\nstream = \"s\"\ngroup = \"g\"\ntarget = \"function:f\"",
+            "Redis triggers",
         ),
+        ("[stream.s]\nkind = \"kafka\"\ntopic = \"t\"", "streams"),
     ] {
         let function = format!("[function.f]\ncomponent = \"{}\"\n", guest.display());
         let ended = Setup::new().manifest(&format!("{APP}{function}{case}\n")).check().await;

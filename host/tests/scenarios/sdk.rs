@@ -214,3 +214,47 @@ async fn a_batch_function_rejects_what_it_cannot_read() {
     let refused = host.send("POST", "/shrink", &[], "no picture").await;
     assert_eq!(refused.failure(), (422, "WFH-2002".into()), "{}", refused.text());
 }
+
+#[tokio::test]
+async fn an_order_takes_from_the_stock_once() {
+    let grants = "allow.state = true\nallow.send = [\"queue:warehouse\", \"queue:emails\"]";
+    let settings = format!("config = {{ stock = \"3\" }}\n{grants}");
+    let host = Setup::new()
+        .function("checkout", "checkout", &settings)
+        .toml("[queue.warehouse]\n[queue.emails]")
+        .serve()
+        .await;
+    let order = async |id: &str, body: &str| {
+        let mut headers = event("shop.order");
+        headers[1] = ("ce-id", id);
+        host.send("POST", "/checkout", &headers, body).await
+    };
+    let two = r#"{"item": "tea", "quantity": 2}"#;
+    for _ in 0..2 {
+        let taken = order("a", two).await;
+        assert_eq!(taken.status, 200, "the same order again takes nothing: {}", taken.text());
+    }
+    let later = order("b", two).await;
+    assert_eq!((later.failure(), later.header("retry-after")), ((503, "WFH-2003".into()), "30"));
+    assert_eq!(order("c", r#"{"item": "tea", "quantity": 1}"#).await.status, 200);
+    let nothing = order("d", r#"{"item": "tea", "quantity": 0}"#).await;
+    assert_eq!(nothing.failure(), (422, "WFH-2002".into()), "{}", nothing.text());
+}
+
+#[tokio::test]
+async fn a_signed_webhook_goes_into_its_queue() {
+    let secret = "secret.WEBHOOK_SECRET = { env = \"HOOK_KEY\" }\nallow.send = [\"queue:hooks\"]";
+    let host = Setup::new()
+        .env("HOOK_KEY", "hunter2")
+        .function("webhook", "webhook", secret)
+        .toml("[queue.hooks]")
+        .serve()
+        .await;
+    // `printf %s '{"n":7}' | openssl dgst -sha256 -hmac hunter2`
+    let good = "sha256=f409dc4e31fa380ec2e3fc32fca8557e17792657bbb3a7b4a3036eef011ee7b3";
+    for (signature, status) in [(good, 202), ("sha256=00", 401), ("", 401)] {
+        let headers = [("x-signature-256", signature), ("content-type", "application/json")];
+        let answer = host.send("POST", "/webhook", &headers, r#"{"n":7}"#).await;
+        assert_eq!(answer.status, status, "{signature:?}: {}", answer.text());
+    }
+}

@@ -17,7 +17,10 @@ use wfh_invoke::Body;
 
 use crate::guard::{Rate, guard};
 use crate::problem::Problem;
-use crate::{AdminConfig, Sources, functions, health, invocations, logs, openapi};
+use crate::{
+    AdminConfig, Sources, accepted, audit, dead_letters, functions, health, invocations, logs,
+    openapi, queues,
+};
 
 /// Callers that follow the log at once.
 const FOLLOWERS_MAX: usize = 16;
@@ -93,6 +96,14 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(functions::list))
         .routes(routes!(functions::one))
         .routes(routes!(invocations::invoke))
+        .routes(routes!(accepted::list))
+        .routes(routes!(accepted::one))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::one, dead_letters::discard))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(queues::list))
+        .routes(routes!(queues::entries, queues::purge, queues::send))
+        .routes(routes!(audit::list))
         .routes(routes!(logs::list))
         .routes(routes!(openapi::document))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
-use wfh_invoke::{Dispatcher, Status};
+use wfh_invoke::{Dispatcher, Operator, Status};
 
 use crate::LogSource;
 
@@ -33,6 +33,8 @@ pub struct Sources {
     pub status: Arc<Status>,
     /// What takes invocations.
     pub dispatcher: Dispatcher,
+    /// What operators work on; a host without a store has none.
+    pub operator: Option<Operator>,
     /// The log, if it is kept.
     pub logs: Option<Arc<dyn LogSource>>,
     /// The runtimes that run functions, so that none of them holds up a probe.

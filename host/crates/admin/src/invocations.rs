@@ -64,6 +64,7 @@ pub(crate) struct InvokeParams {
     request_body(content = Vec<u8>, content_type = "*/*", description = "The payload"),
     responses(
         (status = 200, description = "The function's answer", content_type = "*/*"),
+        (status = 202, description = "Accepted, to run later", body = crate::dead_letters::Accepted),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -73,7 +74,8 @@ pub(crate) async fn invoke(
     Params(params): Params<InvokeParams>,
     request: Request,
 ) -> Result<Response, Problem> {
-    check(&shared, &name, &request)?;
+    check(&shared, &name)?;
+    let later = wants_async(&request);
     let (head, body) = request.into_parts();
     let body = payload(body, shared.config.body_bytes_max).await?;
     let request = guest_request(&name, &head, &params, body)?;
@@ -89,6 +91,9 @@ pub(crate) async fn invoke(
         trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
         input: Input::Http(Box::new(HttpInput { request, route })),
     };
+    if later {
+        return accept(&shared, invocation).await;
+    }
     let (mut response, outcome) = match run(&shared, invocation).await {
         Ok(Answer(response)) => (response.map(AxumBody::new), "done"),
         Err(failure) => (Problem::of_failure(&failure, id).into_response(), "failed"),
@@ -101,8 +106,23 @@ pub(crate) async fn invoke(
     Ok(response)
 }
 
+/// Makes it durable, to run later.
+async fn accept(shared: &Shared, invocation: Invocation) -> Result<Response, Problem> {
+    let id = invocation.id;
+    let Some(stacked) = shared.sources.dispatcher.find(&invocation.target) else {
+        return Err(Problem::not_found(format!("there is no {}", invocation.target)));
+    };
+    let accepted = stacked.accept(invocation).await;
+    let accepted = accepted.map_err(|failure| Problem::of_failure(&failure, id))?;
+    let id = accepted.id.to_string();
+    let location = format!("/v1/invocations/{id}");
+    let body = axum::Json(serde_json::json!({ "id": id }));
+    let headers = [(http::header::LOCATION, location), (INVOCATION_ID, id)];
+    Ok((StatusCode::ACCEPTED, headers, body).into_response())
+}
+
 /// What can be refused before the payload is read.
-fn check(shared: &Shared, name: &FunctionName, request: &Request) -> Result<(), Problem> {
+fn check(shared: &Shared, name: &FunctionName) -> Result<(), Problem> {
     let waiting = shared.sources.status.waiting();
     if let Some((part, reason)) = waiting.first() {
         let detail = format!("the host is not ready: {part}: {reason}");
@@ -112,11 +132,6 @@ fn check(shared: &Shared, name: &FunctionName, request: &Request) -> Result<(), 
     }
     if shared.sources.dispatcher.find(&Target::Function(name.clone())).is_none() {
         return Err(unknown(name).closing());
-    }
-    if wants_async(request) {
-        let detail = "this host keeps no accepted invocations: leave `Prefer: respond-async` out";
-        let code = ErrorCode::AdminNotOffered;
-        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, code, detail).closing());
     }
     Ok(())
 }
@@ -129,7 +144,8 @@ fn wants_async(request: &Request) -> bool {
     })
 }
 
-async fn payload(body: AxumBody, bytes_max: u64) -> Result<bytes::Bytes, Problem> {
+/// The body of a request, within its bounds.
+pub(crate) async fn payload(body: AxumBody, bytes_max: u64) -> Result<bytes::Bytes, Problem> {
     let body = body
         .map_err(|error| Failure::new(FailureClass::Cancelled, error.to_string()))
         .boxed_unsync();

@@ -7,8 +7,11 @@
 //! [`Status`]: wfh_invoke::Status
 //! [`Dispatcher`]: wfh_invoke::Dispatcher
 
+mod accepted;
 mod api;
+mod audit;
 mod config;
+mod dead_letters;
 mod functions;
 mod guard;
 mod health;
@@ -16,9 +19,11 @@ mod invocations;
 mod log_source;
 mod logs;
 mod openapi;
+mod operating;
 mod page;
 mod params;
 mod problem;
+mod queues;
 mod server;
 
 pub use api::Api;

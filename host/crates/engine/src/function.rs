@@ -292,11 +292,17 @@ async fn run_guest(shared: Arc<Shared>, call: CallInfo, input: Input, running: A
         Err(failure) => return running.finish(Err(failure)),
     };
     let ended = call_guest(&mut instance, input, &running).await;
+    let ended = ended.map_err(|failure| with_log_tail(failure, &instance));
     let went_well = ended.is_ok();
     running.finish(ended);
     if went_well {
         shared.keep(instance);
     }
+}
+
+/// Whoever reads of a failure wants to know what the guest said before.
+fn with_log_tail(failure: Failure, instance: &Instance) -> Failure {
+    Failure { log_tail: instance.store.data().log_tail(), ..failure }
 }
 
 async fn call_guest(
@@ -312,7 +318,12 @@ async fn call_guest(
             run_http_p3(&mut instance.store, proxy, input.request, running).await
         }
         (_, Input::Events(items)) => {
-            let outcomes = run_event(instance, items).await?;
+            let mut outcomes = run_event(instance, items).await?;
+            for outcome in &mut outcomes {
+                if let Outcome::Failed(failure) = outcome {
+                    failure.log_tail = instance.store.data().log_tail();
+                }
+            }
             running.answer(Ok(outcomes));
             Ok(())
         }

@@ -19,6 +19,8 @@ pub(crate) type Fields = Vec<(String, String)>;
 
 /// A line longer than this is broken into several records.
 const LINE_BYTES_MAX: usize = 8 * 1024;
+/// The end of the output that a failure carries.
+const TAIL_BYTES_MAX: usize = 2 * 1024;
 
 /// What stands for the invocation in the records of an init.
 const NO_INVOCATION: &str = "init";
@@ -52,6 +54,7 @@ struct State {
     truncated: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    tail: Vec<u8>,
 }
 
 impl GuestLog {
@@ -69,6 +72,7 @@ impl GuestLog {
             truncated: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
+            tail: Vec::new(),
         })))
     }
 
@@ -78,6 +82,15 @@ impl GuestLog {
         state.invocation = Some(invocation);
         state.bytes_left = state.bytes_max;
         state.truncated = false;
+        state.tail.clear();
+    }
+
+    /// The end of what it wrote so far, for whoever asks why it failed.
+    pub(crate) fn tail(&self) -> Option<Box<str>> {
+        self.flush();
+        let state = self.lock();
+        let tail = String::from_utf8_lossy(&state.tail);
+        (!tail.is_empty()).then(|| tail.into())
     }
 
     /// Writes out what has no newline yet.
@@ -159,7 +172,8 @@ impl State {
         self.invocation.map_or_else(|| NO_INVOCATION.to_owned(), |id| id.to_string())
     }
 
-    fn emit_record(&self, level: Level, target: &str, message: &str, fields: &str) {
+    fn emit_record(&mut self, level: Level, target: &str, message: &str, fields: &str) {
+        self.remember(format!("{target}: {message} {fields}").as_bytes());
         macro_rules! record {
             ($level:ident) => {
                 tracing::event!(
@@ -193,7 +207,18 @@ impl State {
         }
     }
 
-    fn emit(&self, stream: Stream, line: &[u8]) {
+    /// Keeps the end of what was written, a line at a time.
+    fn remember(&mut self, line: &[u8]) {
+        self.tail.extend_from_slice(line);
+        self.tail.push(b'\n');
+        let beyond = self.tail.len().saturating_sub(TAIL_BYTES_MAX);
+        if beyond > 0 {
+            self.tail.drain(..beyond);
+        }
+    }
+
+    fn emit(&mut self, stream: Stream, line: &[u8]) {
+        self.remember(line);
         tracing::info!(
             target: "wfh::guest",
             function = %self.function,

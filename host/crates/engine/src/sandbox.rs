@@ -87,6 +87,11 @@ impl Sandbox {
         }
     }
 
+    /// The end of what the call wrote.
+    pub(crate) fn log_tail(&self) -> Option<Box<str>> {
+        self.log.as_ref().and_then(GuestLog::tail)
+    }
+
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }

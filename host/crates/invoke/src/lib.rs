@@ -14,6 +14,7 @@ mod http_event;
 mod id;
 mod invocation;
 mod layer;
+mod operate;
 mod outcome;
 mod outgoing;
 mod running;
@@ -38,6 +39,9 @@ pub use invocation::{HttpInput, HttpOrigin, Input, Invocation, Item};
 pub use layer::{
     Adapt, Admit, Bounds, Breaker, BreakerCell, BreakerPolicy, BreakerState, Concurrency, Deadline,
     HostLimit, Takes, Trace,
+};
+pub use operate::{
+    Action, Actor, AuditEntry, LetterFilter, OperateError, Operator, QueueEntry, QueueStatus, Rows,
 };
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
 pub use outgoing::{Outgoing, PublishError, Publisher};

@@ -96,6 +96,25 @@ impl Targets {
         let places = self.places(&outgoing.target)?;
         Ok(places.iter().map(|place| place.append(&outgoing, bound)).collect())
     }
+
+    /// The targets that have a queue of their own, in order.
+    #[must_use]
+    pub fn queued(&self) -> Vec<Target> {
+        let has_queue = |target: &&Target| match target {
+            Target::Function(_) | Target::Queue(_) | Target::Stream(_) => true,
+            Target::Topic(_) => false,
+        };
+        let mut targets: Vec<Target> =
+            self.places.load().keys().filter(has_queue).cloned().collect();
+        targets.sort();
+        targets
+    }
+
+    /// The place with a queue of that name in the store.
+    pub(crate) fn place_of(&self, queue: &str) -> Option<Place> {
+        let places = self.places.load();
+        places.values().flatten().find(|place| place.queue.as_str() == queue).cloned()
+    }
 }
 
 impl Place {

@@ -41,7 +41,7 @@ pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(),
     let (shown, called) = (Arc::clone(&status), dispatcher.clone());
     let mut deployment = Deployment::new(engine, &file.manifest, called, shown, Some(durability));
     deployment.apply(&file)?;
-    let sources = Sources { status, dispatcher, logs: None, workers: Vec::new() };
+    let sources = Sources { status, dispatcher, operator: None, logs: None, workers: Vec::new() };
     let api = Api::new(unbounded(&file), sources, CancellationToken::new());
     let shown = runtime.block_on(async {
         let began = Instant::now();

@@ -17,4 +17,4 @@ pub(crate) use raw::Raw;
 pub(crate) use recorder::Recorder;
 pub(crate) use setup::{Ended, Setup, wfh, wfh_with};
 pub(crate) use upstream::Upstream;
-pub(crate) use wait::{SLACK, eventually, within};
+pub(crate) use wait::{SLACK, eventually, eventually_within, within};

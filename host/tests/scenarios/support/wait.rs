@@ -18,10 +18,19 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 }
 
 /// Asks again until it is true.
-pub(crate) async fn eventually(invariant: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(invariant: &str, holds: impl AsyncFnMut() -> bool) {
+    eventually_within(PATIENCE, invariant, holds).await;
+}
+
+/// Asks again until it is true, for as long as that may take.
+pub(crate) async fn eventually_within(
+    patience: Duration,
+    invariant: &str,
+    mut holds: impl AsyncFnMut() -> bool,
+) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < PATIENCE, "never within {PATIENCE:?}: {invariant}");
+        assert!(began.elapsed() < patience, "never within {patience:?}: {invariant}");
         tokio::time::sleep(POLL).await;
     }
 }

@@ -8,7 +8,7 @@ use wfh_event::{Event, EventId, Failure, FunctionName};
 use wfh_telemetry::TRACEPARENT;
 
 use super::key::hex;
-use super::record::{Progress, Record, Try, encode};
+use super::record::{Progress, Record, StoredClaim, Try, encode};
 use super::retry::Condition;
 use crate::EventReply;
 
@@ -43,6 +43,9 @@ pub struct DeadLetter {
     pub queue: String,
     /// The event as it stood there.
     pub record: Record,
+    /// The idempotency key under which it died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<StoredClaim>,
 }
 
 impl DeadLetter {
@@ -50,6 +53,31 @@ impl DeadLetter {
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.record.traceparent.as_deref()?.split('-').nth(1)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(
+        id: &str,
+        function: &str,
+        queue: &str,
+        record: Record,
+        progress: &Progress,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            function: function.to_owned(),
+            function_version: "v1".to_owned(),
+            dead_at_ms: 1_000,
+            condition: "Rejected".to_owned(),
+            class: "rejected".to_owned(),
+            detail: "no".to_owned(),
+            log_tail: None,
+            attempts: progress.attempts,
+            tries: progress.tries.clone(),
+            queue: queue.to_owned(),
+            record,
+            claim: None,
+        }
     }
 
     pub(crate) fn to_bytes(&self) -> Bytes {
@@ -90,6 +118,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) progress: &'a Progress,
     pub(crate) now_ms: u64,
     pub(crate) result: Result<&'a EventReply, (&'a Failure, Condition)>,
+    pub(crate) claim: Option<StoredClaim>,
 }
 
 impl Ended<'_> {
@@ -178,6 +207,7 @@ impl Ended<'_> {
             tries: self.progress.tries.clone(),
             queue: queue.to_owned(),
             record: self.record.clone(),
+            claim: self.claim.clone(),
         })
     }
 }

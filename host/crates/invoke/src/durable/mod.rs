@@ -23,7 +23,8 @@ pub use letter::{DEAD_LETTERS, DeadLetter};
 pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy};
 pub use record::{InvocationState, InvocationStatus, Progress, Record, Try};
 
-pub(crate) use state::REPLAYED;
+pub(crate) use record::{INVOCATIONS, StoredClaim, encode};
+pub(crate) use state::{KeyState, Origin, REPLAYED};
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use super::text::{self, Octets};
 use crate::{HttpOrigin, Item};
 
 /// The keys of invocations' statuses begin with it.
-const INVOCATIONS: &str = "invocation/";
+pub(crate) const INVOCATIONS: &str = "invocation/";
 /// The tries whose story is kept.
 const TRIES_MAX: usize = 20;
 /// What is kept of an error's text.

@@ -7,7 +7,7 @@ use wfh_store::{Expect, Lease, Op, StoreError};
 
 use super::job::{Claim, Delivery, End, Job};
 use super::letter::{DEAD_LETTERS, Ended};
-use super::record::{InvocationState, InvocationStatus, shortened};
+use super::record::{InvocationState, InvocationStatus, StoredClaim, shortened};
 use super::retry::Condition;
 use super::state::{Answer, KeyState, Origin};
 use super::{Call, store_key, unavailable};
@@ -262,6 +262,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
             progress: &job.progress,
             now_ms: self.now_ms(),
             result,
+            claim: job.claim.as_ref().map(|claim| StoredClaim {
+                key: claim.key.to_string(),
+                payload: claim.payload.clone(),
+            }),
         }
     }
 
