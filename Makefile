@@ -1,6 +1,6 @@
 # Every habit as a verb. Each line calls cargo or a script in scripts/.
 .NOTPARALLEL:
-.PHONY: help demo test ci fmt fmt-check lint tidy doc-test chaos fuzz-brief guests bench serve clean setup
+.PHONY: help demo test ci fmt fmt-check lint tidy reference doc-test chaos fuzz-brief guests bench serve clean setup
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: ## Clippy over host and guests, and cargo deny where it is installed
 
 tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
 	cargo test --workspace --test tidy -- --nocapture
+
+reference: ## Write the tables of docs/manifest.md out of the types
+	cargo run -q -p wfh-manifest --example reference
 
 doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::verb::{
-    build, check, completions, dlq, functions, invoke, logs, man, queue, schema, serve, store,
+    build, check, completions, dlq, doctor, functions, invoke, logs, man, queue, schema, serve,
+    store,
 };
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
@@ -40,8 +41,10 @@ enum Command {
     Schema,
     /// Print the completions of a shell
     Completions(completions::Completions),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of wfh, or of a verb
+    Man(man::Man),
+    /// Say what this machine lacks, and what mends it
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the verb of the command line.
@@ -58,6 +61,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
         Command::Store(options) => store::run(options),
         Command::Schema => schema::run(),
         Command::Completions(options) => completions::run(options),
-        Command::Man => man::run(),
+        Command::Man(options) => man::run(options),
+        Command::Doctor(options) => doctor::run(options),
     }
 }

@@ -25,17 +25,21 @@ pub(crate) enum Error {
     /// Functions that cannot be loaded, one a line.
     #[error("{}", .0.join("\n"))]
     Functions(Vec<String>),
+    /// Everything that `check` found, one a line.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
+    /// What `doctor` found.
+    #[error("{0} of what is needed does not work; the last column says what mends it")]
+    Unwell(usize),
     /// Builds that failed, one a line.
     #[error("{}", .0.join("\n"))]
     Builds(Vec<String>),
     /// A secret without a value.
-    #[error("{}: {key}: {reason}", ErrorCode::SecretMissing)]
-    Secret {
-        /// Where the manifest asks for it.
-        key: String,
-        /// What is missing.
-        reason: String,
-    },
+    #[error("{code}: {0}", code = ErrorCode::SecretMissing)]
+    Secret(
+        /// Where the manifest asks for it, and what is missing.
+        String,
+    ),
     /// The engine.
     #[error("{code}: {0}", code = .0.code())]
     Engine(#[from] wfh_engine::EngineError),
@@ -61,13 +65,12 @@ pub(crate) enum Error {
     },
     /// The admin port would be open to others.
     #[error(
-        "{}: admin.listen = {address} is not a loopback address; set admin.token = {{ env = \"...\" }} or listen on 127.0.0.1",
-        ErrorCode::AdminTokenMissing
+        "{code}: {0}", code = ErrorCode::AdminTokenMissing
     )]
-    AdminToken {
-        /// The address.
-        address: std::net::SocketAddr,
-    },
+    AdminToken(
+        /// Where, and what to do.
+        String,
+    ),
     /// No host answers where the command looks for one.
     #[error("{}: {url}: {reason}", ErrorCode::AdminUnreachable)]
     AdminUnreachable {

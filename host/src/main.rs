@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod deploy;
 mod descriptors;
+mod doctor;
 mod environment;
 mod error;
 mod load;

@@ -40,8 +40,14 @@ pub(crate) struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Reads and validates. A path that ends in `.wasm` is a bare component.
+    /// Reads and validates what this version serves.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let file = Self::parse(path)?;
+        file.offered().map(|()| file)
+    }
+
+    /// Reads and validates. A path that ends in `.wasm` is a bare component.
+    pub(crate) fn parse(path: &Path) -> Result<Self, Error> {
         if path.extension().is_some_and(|extension| extension == "wasm") {
             return Self::bare(path);
         }
@@ -53,28 +59,28 @@ impl ManifestFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Self::offered(path, text, parsed, directory)
+        Ok(Self::new(path, text, parsed, directory))
     }
 
     fn bare(path: &Path) -> Result<Self, Error> {
         let parsed = Manifest::single_component(path, None)
             .map_err(|errors| Error::Manifest(rendered(&errors, path, "")))?;
-        Self::offered(path, String::new(), parsed, PathBuf::from("."))
+        Ok(Self::new(path, String::new(), parsed, PathBuf::from(".")))
     }
 
-    fn offered(
-        path: &Path,
-        text: String,
-        parsed: Parsed,
-        directory: PathBuf,
-    ) -> Result<Self, Error> {
-        let lacking = parsed.not_offered(OFFERED);
-        if !lacking.is_empty() {
-            return Err(Error::NotOffered(rendered(&lacking, path, &text)));
-        }
+    fn new(path: &Path, text: String, parsed: Parsed, directory: PathBuf) -> Self {
         let warnings = rendered(&parsed.warnings, path, &text);
         let manifest = parsed.manifest.clone();
-        Ok(Self { manifest, directory, warnings, path: path.to_owned(), text, parsed })
+        Self { manifest, directory, warnings, path: path.to_owned(), text, parsed }
+    }
+
+    /// Refuses what this version does not serve, every use of it.
+    pub(crate) fn offered(&self) -> Result<(), Error> {
+        let lacking = self.parsed.not_offered(OFFERED);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NotOffered(rendered(&lacking, &self.path, &self.text)))
     }
 
     /// Whether it stands for a component without a manifest.

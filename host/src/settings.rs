@@ -228,7 +228,13 @@ pub(crate) fn admin(file: &ManifestFile, listen: Option<SocketAddr>) -> Result<A
     let token = match &admin.token {
         Some(source) => Some(Token::new(&read_secret(file, "admin.token", source)?)),
         None if address.ip().is_loopback() => None,
-        None => return Err(Error::AdminToken { address }),
+        None => {
+            let message = format!(
+                "{address} is not a loopback address; set admin.token = {{ env = \"...\" }} or listen \
+                 on 127.0.0.1"
+            );
+            return Err(Error::AdminToken(file.error_at("admin.listen", &message)));
+        }
     };
     Ok(AdminConfig {
         listen: address,
@@ -246,7 +252,7 @@ pub(crate) fn read_secret(
     key: &str,
     source: &SecretSource,
 ) -> Result<String, Error> {
-    let missing = |reason: String| Error::Secret { key: key.to_owned(), reason };
+    let missing = |reason: String| Error::Secret(file.error_at(key, &reason));
     match source {
         SecretSource::Env(name) => environment::variable(name)
             .ok_or_else(|| missing(format!("the environment variable {name} is not set"))),

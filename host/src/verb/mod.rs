@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dlq;
+pub(crate) mod doctor;
 pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod logs;

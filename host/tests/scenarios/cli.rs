@@ -40,6 +40,25 @@ async fn completions_and_the_manual_are_printed() {
 }
 
 #[tokio::test]
+async fn every_verb_has_its_manual_page() {
+    let build = wfh(&["man", "build"]).await;
+    assert!(build.stdout.contains(".TH wfh-build"), "{build:?}");
+    assert_eq!(wfh(&["man", "sevre"]).await.code, Some(2));
+    let directory = tempfile::tempdir().unwrap();
+    let written = wfh(&["man", "--out-dir", directory.path().to_str().unwrap()]).await;
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let help = wfh(&["--help"]).await.stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs = listed
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next());
+    for verb in verbs.filter(|verb| *verb != "help") {
+        let page = directory.path().join(format!("wfh-{verb}.1"));
+        assert!(page.is_file(), "`wfh {verb}` has no manual page");
+    }
+}
+
+#[tokio::test]
 async fn wrong_usage_is_exit_2() {
     for args in [
         &["sevre"][..],

@@ -14,6 +14,7 @@
 mod support;
 
 mod admin;
+mod broken;
 mod build;
 mod cache;
 mod cancel;
@@ -23,6 +24,7 @@ mod chaos;
 mod cli;
 mod concurrency;
 mod connection;
+mod doctor;
 mod grants;
 mod invoke;
 mod kinds;

@@ -99,8 +99,15 @@ fn pool(config: &EngineConfig) -> Result<PoolingAllocationConfig, EngineError> {
     Ok(pool)
 }
 
+/// Whether the kernel says which pages a guest changed (Linux 6.7 and later): what a freed memory is
+/// reset by fastest.
+#[must_use]
+pub fn pagemap_scan_is_available() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
 fn pagemap_scan(wanted: PagemapScan) -> Result<bool, EngineError> {
-    let available = PoolingAllocationConfig::is_pagemap_scan_available();
+    let available = pagemap_scan_is_available();
     match wanted {
         PagemapScan::Auto => Ok(available),
         PagemapScan::Off => Ok(false),
