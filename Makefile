@@ -1,6 +1,6 @@
 # Every habit as a verb. Each line calls cargo or a script in scripts/.
 .NOTPARALLEL:
-.PHONY: help demo test ci fmt fmt-check lint tidy reference doc-test chaos fuzz-brief guests bench serve clean setup
+.PHONY: help demo test ci fmt fmt-check lint tidy reference templates doc-test chaos fuzz-brief guests bench serve clean setup
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,7 +11,7 @@ demo: ## Build everything, serve real components and send them real requests
 test: ## Install what is missing, then run every test
 	@scripts/setup && scripts/test
 
-ci: setup fmt-check lint tidy test fuzz-brief demo ## Exactly what continuous integration runs
+ci: setup fmt-check lint tidy test templates fuzz-brief demo ## Exactly what continuous integration runs
 
 fmt: ## Format all code
 	cargo fmt --all && cargo fmt --all --manifest-path guest-examples/Cargo.toml && cargo fmt --manifest-path fuzz/Cargo.toml
@@ -27,6 +27,9 @@ tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
 
 reference: ## Write the tables of docs/manifest.md out of the types
 	cargo run -q -p wfh-manifest --example reference
+
+templates: ## Build and test what `wfh new` makes in JavaScript and Python (needs npm and Python)
+	cargo test -p wfh --test scenarios -- --ignored templates::
 
 doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc

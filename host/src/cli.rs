@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::verb::{
-    build, check, completions, dlq, doctor, functions, invoke, logs, man, queue, schema, serve,
-    store,
+    build, check, completions, dlq, doctor, functions, invoke, logs, man, new, queue, schema,
+    serve, store,
 };
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve a manifest, or a bare component on `/` and below
     Serve(serve::Serve),
+    /// Make a project from a template
+    New(new::New),
     /// Run build commands, pre-initialize and compile into the cache
     Build(build::Build),
     /// Parse and validate everything a serve would, without opening a port
@@ -51,6 +53,7 @@ enum Command {
 pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         Command::Serve(options) => serve::run(options),
+        Command::New(options) => new::run(options),
         Command::Build(options) => build::run(options),
         Command::Check(options) => check::run(options),
         Command::Invoke(options) => invoke::run(options),

@@ -24,6 +24,7 @@ mod progress;
 mod pulling;
 mod ring;
 mod runtime;
+mod scaffold;
 mod serve;
 mod settings;
 mod store;

@@ -40,6 +40,24 @@ enum What {
     },
 }
 
+/// Who pulls. A schedule without a name is named after its target, as a function's own queue is: the
+/// two must not be taken for each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Puller {
+    /// The queue of a function's asynchronous calls.
+    Function(String),
+    /// A trigger of the manifest.
+    Trigger(String),
+}
+
+impl Puller {
+    fn name(&self) -> &str {
+        match self {
+            Self::Function(name) | Self::Trigger(name) => name,
+        }
+    }
+}
+
 /// The triggers that run.
 pub(crate) struct Pulling {
     durability: Durability,
@@ -47,7 +65,7 @@ pub(crate) struct Pulling {
     workers: Vec<Handle>,
     shutdown: Shutdown,
     tasks: TaskTracker,
-    running: BTreeMap<String, Pulled>,
+    running: BTreeMap<Puller, Pulled>,
 }
 
 impl Pulling {
@@ -75,13 +93,13 @@ impl Pulling {
             }
             stays
         });
-        for (name, what) in wanted {
+        for (puller, what) in wanted {
             let shutdown = Shutdown {
                 drain: self.shutdown.drain.child_token(),
                 cancel: self.shutdown.cancel.clone(),
             };
-            self.start(&name, &what, shutdown.clone())?;
-            self.running.insert(name, Pulled { what, shutdown });
+            self.start(puller.name(), &what, shutdown.clone())?;
+            self.running.insert(puller, Pulled { what, shutdown });
         }
         Ok(())
     }
@@ -147,26 +165,26 @@ fn of_queue(target: &Target, queue: &Queue) -> Result<Place, NameTooLong> {
     Ok(Place { queue: queue_key(target)?, group, depth_max, dedup })
 }
 
-fn wanted(manifest: &Manifest) -> Result<BTreeMap<String, What>, Error> {
+fn wanted(manifest: &Manifest) -> Result<BTreeMap<Puller, What>, Error> {
     let mut wanted = BTreeMap::new();
     for name in manifest.functions.keys() {
         let target = Target::Function(name.clone());
         let config = own_queue(manifest, &target).map_err(|error| never(&error))?;
-        wanted.insert(config.name.clone(), What::Queue(config));
+        wanted.insert(Puller::Function(config.name.clone()), What::Queue(config));
     }
     for trigger in &manifest.triggers.queue {
         let config = queue(manifest, trigger.name.as_str(), &trigger.config);
         let config = config.map_err(|error| never(&error))?;
-        wanted.insert(trigger.name.to_string(), What::Queue(config));
+        wanted.insert(Puller::Trigger(trigger.name.to_string()), What::Queue(config));
     }
     for trigger in &manifest.triggers.schedule {
         let what = What::Schedule { trigger: trigger.config.clone() };
-        wanted.insert(trigger.name.to_string(), what);
+        wanted.insert(Puller::Trigger(trigger.name.to_string()), what);
     }
     Ok(wanted)
 }
 
-/// The queue of a function's asynchronous calls. No trigger of a manifest has a name with a colon.
+/// The queue of a function's asynchronous calls.
 fn own_queue(manifest: &Manifest, target: &Target) -> Result<QueueConfig, NameTooLong> {
     Ok(QueueConfig {
         name: target.to_string(),

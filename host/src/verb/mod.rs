@@ -9,6 +9,7 @@ pub(crate) mod functions;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod new;
 pub(crate) mod queue;
 pub(crate) mod schema;
 pub(crate) mod serve;

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use wfh_manifest::Manifest;
 
 /// From here on the page is generated.
-pub const MARK: &str = "<!-- From here on written by `make reference`, out of the types. -->\n";
+pub(crate) const MARK: &str =
+    "<!-- From here on written by `make reference`, out of the types. -->\n";
 
 #[allow(dead_code, reason = "the test has its own")]
 fn main() -> io::Result<()> {
@@ -20,7 +21,7 @@ fn main() -> io::Result<()> {
 }
 
 /// The page with its generated part made anew.
-pub fn rewritten(page: &str) -> String {
+pub(crate) fn rewritten(page: &str) -> String {
     let by_hand = page.split(MARK).next().unwrap_or_default();
     let mut page = format!("{by_hand}{MARK}");
     let schema = Manifest::json_schema();

@@ -111,6 +111,14 @@ impl Setup {
         self
     }
 
+    /// Serves the manifest of a folder that a command made.
+    pub(crate) fn serves_folder(mut self, folder: &str) -> Self {
+        self.serves = self.path(folder).join("wfh.toml");
+        self.manifest = fs::read_to_string(&self.serves).unwrap();
+        self.data = self.path(folder).join(".wfh");
+        self
+    }
+
     /// A file beside the manifest.
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.path(name);
