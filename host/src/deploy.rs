@@ -175,7 +175,7 @@ impl Deployment {
             (Some(deployed), None) => deployed.made.clone(),
             (None, None) => return None,
         };
-        let policy = policy(made.clone());
+        let mut policy = policy(made.clone());
         let slot = match (&before, function) {
             (None, None) => return None,
             (None, Some(function)) => Slot::new(Arc::new(function)),
@@ -193,7 +193,11 @@ impl Deployment {
         let new = || Arc::new(Figures::new(Arc::clone(&self.records)));
         let figures = before.as_ref().map_or_else(new, |before| Arc::clone(&before.figures));
         let stacked = match before {
-            Some(deployed) if deployed.policy == policy => deployed.stacked,
+            Some(deployed) if deployed.policy == policy => {
+                policy = deployed.policy;
+                policy.durable.version.replace(made.1.clone());
+                deployed.stacked
+            }
             _ => {
                 let durability = self.durability.as_ref();
                 policy.stack(slot.clone(), &self.host, durability, Arc::clone(&figures))

@@ -175,12 +175,16 @@ async fn run(
             }
         }
     };
-    let mut serving = std::pin::pin!(serving);
+    // All of it ends under the drain's bound and its second signal.
+    let mut serving = std::pin::pin!(async {
+        let served = serving.await;
+        finish(&shutdown, &pulling, durability).await;
+        served
+    });
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = drain(&mut stop, &status, &shutdown, &builder, bounds) => serving.await,
     };
-    finish(&shutdown, &pulling, durability).await;
     // Waits for the end of a build.
     builder.stop();
     stopped.cancel();

@@ -13,7 +13,7 @@ use wfh_engine::{
 use wfh_event::FunctionName;
 use wfh_invoke::{
     Bounds, BreakerPolicy, Destinations, DurablePolicy, FunctionPolicy, KeyPolicy, RetryPolicy,
-    Takes,
+    Takes, Version,
 };
 use wfh_manifest::{
     ByteSize, FailureDestination, Function, Jitter, Manifest, SecretSource, Switch,
@@ -208,6 +208,7 @@ fn durable(function: &Function, version: String) -> DurablePolicy {
             required: key.required,
             ttl: key.ttl,
             bytes_max: key.bytes_max.as_u64(),
+            body_timeout: function.timeout,
         }),
         destinations: Destinations {
             success: function.on.success.clone(),
@@ -217,7 +218,7 @@ fn durable(function: &Function, version: String) -> DurablePolicy {
             },
         },
         emits: !function.allow.send.is_empty(),
-        version,
+        version: Version::new(version),
     }
 }
 

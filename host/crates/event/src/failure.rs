@@ -80,6 +80,26 @@ impl FailureClass {
         }
     }
 
+    /// Whether the call never began because something is at its limit: it costs no try, and who
+    /// pulls should pause.
+    #[must_use]
+    pub const fn is_pressure(self) -> bool {
+        match self {
+            Self::Busy | Self::Unavailable => true,
+            Self::Invalid
+            | Self::Rejected
+            | Self::Guest
+            | Self::Trap
+            | Self::Timeout
+            | Self::MemoryLimit
+            | Self::TooLarge
+            | Self::Conflict
+            | Self::Mismatch
+            | Self::Cancelled
+            | Self::Internal => false,
+        }
+    }
+
     /// Whether the breaker of the function counts it as a failure.
     #[must_use]
     pub const fn is_counted_by_breaker(self) -> bool {

@@ -75,6 +75,11 @@ pub(crate) fn too_large(bytes_max: u64) -> Failure {
     Failure::new(FailureClass::TooLarge, format!("the body is larger than {bytes_max} bytes"))
 }
 
+/// The failure of a payload that does not come.
+pub(crate) fn slow_body(timeout: std::time::Duration) -> Failure {
+    Failure::new(FailureClass::Timeout, format!("the body did not come within {timeout:?}"))
+}
+
 impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = Failure;

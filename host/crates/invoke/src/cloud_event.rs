@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use wfh_event::{Event, EventError, EventId, Failure, FailureClass, InvocationId};
 
+use crate::durable::REPLAYED;
 use crate::{Body, EventReply, Item, bytes_body, empty_body, header_text};
 
 const BINARY_PREFIX: &str = "ce-";
@@ -118,12 +119,16 @@ fn raw_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
 /// The answer of an event function as HTTP: 200 with its content type, 204 without data.
 #[must_use]
 pub fn response_from_reply(reply: EventReply) -> Response<Body> {
-    let Some(data) = reply.data else {
-        let mut response = Response::new(empty_body());
+    let replayed = reply.attributes.iter().any(|(name, _)| *name == REPLAYED.as_str());
+    let is_empty = reply.data.is_none();
+    let mut response = Response::new(reply.data.map_or_else(empty_body, bytes_body));
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if is_empty {
         *response.status_mut() = StatusCode::NO_CONTENT;
         return response;
-    };
-    let mut response = Response::new(bytes_body(data));
+    }
     let content_type = reply.datacontenttype.and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);

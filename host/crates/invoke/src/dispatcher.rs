@@ -85,7 +85,7 @@ impl FunctionPolicy {
             Concurrency::new(deadline, self.concurrency, self.queue_timeout, host.clone());
         let breaker = Breaker::new(concurrency, cell);
         let (policy, durability) = (self.durable.clone(), durability.cloned());
-        let durable = Durable::new(breaker, self.name.clone(), policy, durability);
+        let durable = Durable::new(breaker, self.name.clone(), self.bounds, policy, durability);
         let adapt = Adapt::new(durable, self.takes, self.timeout);
         Admit::new(adapt, self.bounds)
     }

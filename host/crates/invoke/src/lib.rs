@@ -30,7 +30,7 @@ pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, W
 pub use durable::{
     Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,
     DurablePolicy, InvocationState, InvocationStatus, KeyPolicy, Progress, Record, RetryPolicy,
-    Try, Verdict, delivered,
+    Try, Verdict, Version, delivered,
 };
 pub use forward::Forward;
 pub use http_event::{reply_from_response, request_from_item};

@@ -58,9 +58,17 @@ impl Text for QueueOrder {
 
 table! {
     /// A topic: what is sent to it goes to each subscriber.
+    #[check(no_topics)]
     pub struct Topic {
         /// The targets that get what is sent to the topic.
         subscribers: Vec<Target>,
+    }
+}
+
+fn no_topics(topic: &Topic, node: &Node<'_>, reader: &mut Reader<'_>) {
+    if topic.subscribers.iter().any(|target| matches!(target, Target::Topic(_))) {
+        let message = "a topic cannot subscribe to a topic; expected queues, functions and streams";
+        reader.report_at(node, "subscribers", message);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,10 @@ pub(crate) struct Opened {
 /// Takes the directory for this process until the file is dropped.
 pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
     let unusable = |path: &Path, source| OpenError::Unusable { path: path.to_owned(), source };
-    fs::create_dir_all(directory).map_err(|error| unusable(directory, error))?;
+    // Events and answers are nobody else's business; a directory that is there stays as it is.
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| unusable(directory, error))?;
     let path = directory.join("store.lock");
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(false).open(&path);

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use wfh_event::{Failure, FailureClass};
 use wfh_invoke::{Input, Invocation, Item, Outcome, Verdict, delivered, new_invocation_id};
 use wfh_store::{Claimed, Op, Receipt};
@@ -14,6 +15,8 @@ use crate::trigger::Shared;
 
 /// What cannot be taken now is asked for again after this, unless the failure says.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a host that stops waits for a store that does not answer.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 
 /// The entries of one call.
 pub(crate) struct Batch {
@@ -92,30 +95,13 @@ fn item(shared: &Shared, claimed: Claimed) -> Item {
 /// What the target cannot take now, it will not take at once either.
 fn pause_for(shared: &Shared, outcomes: &[Outcome]) {
     let waits = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Failed(failure) if is_pressure(failure.class) => {
+        Outcome::Failed(failure) if failure.class.is_pressure() => {
             Some(failure.retry_after.unwrap_or(PAUSE))
         }
         Outcome::Failed(_) | Outcome::Done(_) | Outcome::Deferred { .. } => None,
     });
     if let Some(wait) = waits.max() {
         shared.pause(wait);
-    }
-}
-
-fn is_pressure(class: FailureClass) -> bool {
-    match class {
-        FailureClass::Busy | FailureClass::Unavailable => true,
-        FailureClass::Invalid
-        | FailureClass::Rejected
-        | FailureClass::Guest
-        | FailureClass::Trap
-        | FailureClass::Timeout
-        | FailureClass::MemoryLimit
-        | FailureClass::TooLarge
-        | FailureClass::Conflict
-        | FailureClass::Mismatch
-        | FailureClass::Cancelled
-        | FailureClass::Internal => false,
     }
 }
 
@@ -129,11 +115,10 @@ async fn extend(shared: &Shared, receipts: &[Receipt]) -> Infallible {
     }
 }
 
-/// The call was cut off: its entries are claimable at once, and it counts for nothing.
+/// The call was cut off: its entries are claimable at once, and it counts for nothing. One that was
+/// settled just now conflicts, and one that cannot be given back runs out.
 async fn give_back(shared: &Shared, receipts: Vec<Receipt>) {
-    for receipt in receipts {
-        let release = Op::Release { receipt, delay: Duration::ZERO, state: None };
-        // One that was settled just now conflicts, and one that cannot be given back runs out.
-        let _ = shared.store.commit(vec![release]).await;
-    }
+    let release = |receipt| Op::Release { receipt, delay: Duration::ZERO, state: None };
+    let releases = receipts.into_iter().map(|receipt| shared.store.commit(vec![release(receipt)]));
+    let _ = tokio::time::timeout(GIVE_BACK_MAX, join_all(releases)).await;
 }

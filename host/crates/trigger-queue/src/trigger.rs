@@ -127,14 +127,19 @@ async fn claim(shared: &Shared, permits: &Arc<Semaphore>) -> Result<Claims, Stor
     if config.batch_window.is_zero() || claimed.is_empty() {
         return Ok((claimed, held));
     }
-    let until = Instant::now() + config.batch_window;
+    // What is claimed already must not become claimable again while it waits for company.
+    let until = Instant::now() + config.batch_window.min(config.visibility / 3);
     while claimed.len() < config.batch_size as usize {
-        let more = timeout_at(until, shared.store.claimable(config.queue.clone())).await;
-        if !matches!(more, Ok(Ok(()))) || shared.shutdown.drain.is_cancelled() {
-            break;
-        }
+        let more = timeout_at(until, shared.store.claimable(config.queue.clone()));
+        let more = shared.shutdown.drain.run_until_cancelled(more).await;
         let lacking = config.batch_size - u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-        claimed.extend(claim_up_to(shared, lacking).await?);
+        match more {
+            Some(Ok(Ok(()))) => match claim_up_to(shared, lacking).await {
+                Ok(more) => claimed.extend(more),
+                Err(_) => break,
+            },
+            _ => break,
+        }
     }
     Ok((claimed, held))
 }

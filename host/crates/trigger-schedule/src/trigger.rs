@@ -93,9 +93,10 @@ impl ScheduleTrigger {
             .map_err(|error| StoreError::Invalid(error.to_string()))?;
         let found = self.store.get(key.clone()).await?;
         let known = found.as_ref().and_then(|value| ScheduleState::from_bytes(&value.bytes));
-        let known = known.filter(|state| state.schedule == self.config.when.to_string());
+        let paused = known.as_ref().is_some_and(|state| state.paused);
+        let known = known.filter(|state| self.still_holds(state, now_ms));
         let Some(state) = known else {
-            let began = self.begin(now_ms);
+            let began = ScheduleState { paused, ..self.begin(now_ms) };
             self.write(&key, found.as_ref(), &began, Vec::new()).await?;
             return Ok(until(began.next_at_ms, now_ms));
         };
@@ -108,6 +109,12 @@ impl ScheduleTrigger {
         let appends = self.appends(&ticks)?;
         self.write(&key, found.as_ref(), &next, appends).await?;
         Ok(until(next.next_at_ms, now_ms))
+    }
+
+    /// Another schedule begins anew, and so does one that was advanced by a clock that was ahead.
+    fn still_holds(&self, state: &ScheduleState, now_ms: u64) -> bool {
+        let furthest = self.config.when.after(now_ms).unwrap_or(u64::MAX);
+        state.schedule == self.config.when.to_string() && state.next_at_ms <= furthest
     }
 
     fn begin(&self, now_ms: u64) -> ScheduleState {

@@ -13,6 +13,7 @@ use super::policy::KeyPolicy;
 use super::record::{InvocationState, InvocationStatus, Record, StoredClaim};
 use super::state::{KeyState, Origin, in_flight, mismatch};
 use super::{Durability, LEASE, store_key, unavailable};
+use crate::body::slow_body;
 use crate::layer::{Bounds, refuse};
 use crate::targets::{Bound, Place};
 use crate::{
@@ -181,8 +182,4 @@ fn only(items: Vec<Item>) -> Result<Item, Failure> {
         (Some(item), None) => Ok(item),
         _ => Err(Failure::new(FailureClass::Internal, "events are accepted one at a time")),
     }
-}
-
-fn slow_body(timeout: Duration) -> Failure {
-    Failure::new(FailureClass::Timeout, format!("the body did not come within {timeout:?}"))
 }

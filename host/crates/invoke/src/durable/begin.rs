@@ -8,13 +8,14 @@ use super::key::{key_of_item, payload_of_item};
 use super::retry::Condition;
 use super::state::{KeyState, in_flight, mismatch};
 use super::{Call, LEASE, store_key, unavailable};
+use crate::layer::Bounds;
 use crate::{EventReply, Invoke, Outcome, Reply};
 
 impl<I: Invoke + 'static> Call<'_, I> {
     /// Claims the key of an item, if it has one. `Some`: it does not run.
     pub(super) async fn begin(&self, job: &mut Job) -> Option<End> {
-        if let Some(verdict) = job.delivery.as_ref().and_then(|delivery| delivery.verdict) {
-            return Some(verdict.end());
+        if let Some(end) = self.refused_delivery(job) {
+            return Some(end);
         }
         if let Some(stored) =
             job.delivery.as_ref().and_then(|delivery| delivery.record.claim.clone())
@@ -22,8 +23,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
             // Claimed when it was accepted; the receipt keeps others away.
             return match store_key(&stored.key) {
                 Ok(key) => {
-                    job.claim = Some(Claim { key, payload: stored.payload, expect: Expect::Any });
-                    None
+                    self.accepted(job, Claim { key, payload: stored.payload, expect: Expect::Any })
+                        .await
                 }
                 Err(failure) => Some(End::GaveUp(failure, Condition::Rejected)),
             };
@@ -33,6 +34,39 @@ impl<I: Invoke + 'static> Call<'_, I> {
             Ok(name) => self.claim(job, &name).await,
             Err(part) if policy.required => Some(End::GaveUp(missing(&part), Condition::Rejected)),
             Err(_) => None,
+        }
+    }
+
+    /// What its trigger gave up, and what is over a bound: nobody waits to be told.
+    fn refused_delivery(&self, job: &Job) -> Option<End> {
+        let delivery = job.delivery.as_ref()?;
+        if let Some(verdict) = delivery.verdict {
+            return Some(verdict.end());
+        }
+        let Bounds { body_bytes_max, hops_max } = self.shared.bounds;
+        let bytes = job.item.event.data.as_ref().map_or(0, |data| data.len() as u64);
+        let failure = if delivery.record.hops() > hops_max {
+            let detail = format!("the event came through more than {hops_max} functions");
+            Failure::new(FailureClass::Invalid, detail)
+        } else if bytes > body_bytes_max {
+            let detail = format!("its data has {bytes} bytes, more than {body_bytes_max}");
+            Failure::new(FailureClass::TooLarge, detail)
+        } else {
+            return None;
+        };
+        Some(End::GaveUp(failure, Condition::Rejected))
+    }
+
+    /// An item whose key was claimed when it was accepted: unless the key outlived that and is
+    /// somebody else's now, it runs.
+    async fn accepted(&self, job: &mut Job, claim: Claim) -> Option<End> {
+        match self.host.store.get(claim.key.clone()).await {
+            Ok(Some(value)) => self.present(job, claim, &value),
+            Ok(None) => {
+                job.claim = Some(claim);
+                None
+            }
+            Err(error) => Some(End::NotStarted(unavailable(&error))),
         }
     }
 

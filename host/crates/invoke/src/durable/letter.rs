@@ -113,7 +113,7 @@ pub(crate) fn end_id(function: &FunctionName, record: &Record) -> String {
 /// How an asynchronous call ended, for its destination.
 pub(crate) struct Ended<'a> {
     pub(crate) function: &'a FunctionName,
-    pub(crate) version: &'a str,
+    pub(crate) version: String,
     pub(crate) record: &'a Record,
     pub(crate) progress: &'a Progress,
     pub(crate) now_ms: u64,
@@ -197,7 +197,7 @@ impl Ended<'_> {
         Some(DeadLetter {
             id: end_id(self.function, self.record),
             function: self.function.to_string(),
-            function_version: self.version.to_owned(),
+            function_version: self.version.clone(),
             dead_at_ms: self.now_ms,
             condition: condition.as_str().to_owned(),
             class: failure.class.as_str().to_owned(),

@@ -20,7 +20,7 @@ mod text;
 pub use accept::{Accepted, Acceptor};
 pub use job::{Delivery, Verdict, delivered};
 pub use letter::{DEAD_LETTERS, DeadLetter};
-pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy};
+pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy, Version};
 pub use record::{InvocationState, InvocationStatus, Progress, Record, Try};
 
 pub(crate) use record::{INVOCATIONS, StoredClaim, encode};
@@ -36,7 +36,7 @@ use wfh_event::{Failure, FailureClass, FunctionName, InvocationId, Target};
 use wfh_store::{Clock, Key, Lease, Store};
 use wfh_telemetry::TraceContext;
 
-use crate::layer::all_failed;
+use crate::layer::{Bounds, all_failed};
 use crate::running::Running;
 use crate::{Input, Invocation, Invoke, Item, Outcome, Targets};
 
@@ -72,6 +72,7 @@ pub struct Durable<I> {
 struct Shared<I> {
     inner: I,
     function: FunctionName,
+    bounds: Bounds,
     policy: DurablePolicy,
     host: Option<Durability>,
 }
@@ -82,10 +83,11 @@ impl<I> Durable<I> {
     pub fn new(
         inner: I,
         function: FunctionName,
+        bounds: Bounds,
         policy: DurablePolicy,
         host: Option<Durability>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { inner, function, policy, host }) }
+        Self { shared: Arc::new(Shared { inner, function, bounds, policy, host }) }
     }
 }
 
@@ -189,13 +191,17 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 None => jobs.push(job),
             }
         }
-        if !jobs.is_empty() {
-            let _running = self.host.running.enter(jobs.iter().filter_map(Job::invocation));
-            let leases = jobs.iter().filter_map(Job::lease).cloned().collect();
-            ended.extend(self.holding(leases, self.attempts(jobs)).await);
-        }
+        let leases = jobs.iter().filter_map(Job::lease).cloned().collect();
+        let settled = self.holding(leases, async {
+            if !jobs.is_empty() {
+                let _running = self.host.running.enter(jobs.iter().filter_map(Job::invocation));
+                ended.extend(self.attempts(jobs).await);
+            }
+            self.settle(ended).await
+        });
+        let settled = settled.await;
         let mut outcomes: Vec<Outcome> = (0..count).map(|_| Outcome::Failed(unsettled())).collect();
-        for (index, outcome) in self.settle(ended).await {
+        for (index, outcome) in settled {
             if let Some(place) = outcomes.get_mut(index) {
                 *place = outcome;
             }

@@ -1,7 +1,9 @@
 //! What the manifest says about repeating a function's calls and keeping their results.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use wfh_event::{KeyPart, Target};
 
 /// How often, and when, a failed call is tried again.
@@ -34,6 +36,8 @@ pub struct KeyPolicy {
     pub ttl: Duration,
     /// The most bytes of a body, and of an answer.
     pub bytes_max: u64,
+    /// How long a body may take to come.
+    pub body_timeout: Duration,
 }
 
 /// Where results of asynchronous calls go.
@@ -43,6 +47,34 @@ pub struct Destinations {
     pub success: Option<Target>,
     /// Where events go that failed for good; without it, to the dead letters.
     pub failure: Option<Target>,
+}
+
+/// The version of a function's code. It is no part of what policies are compared by: new code under
+/// the same policy keeps its permits.
+#[derive(Debug, Clone, Default)]
+pub struct Version(Arc<ArcSwap<String>>);
+
+impl Version {
+    /// A version.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(text)))
+    }
+
+    /// Other code runs from now on.
+    pub fn replace(&self, text: String) {
+        self.0.store(Arc::new(text));
+    }
+
+    pub(crate) fn get(&self) -> String {
+        String::clone(&self.0.load())
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// Once, and nothing else.
@@ -72,5 +104,5 @@ pub struct DurablePolicy {
     /// Whether it may emit events at all.
     pub emits: bool,
     /// Identifies the function's code in the records of its results.
-    pub version: String,
+    pub version: Version,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
 use wfh_event::{Failure, FailureClass, KeyPart};
 use wfh_store::{Expect, Key, Lease, Leased, Op, StoreError};
 
@@ -16,6 +17,7 @@ use super::record::Progress;
 use super::retry::{IN_MEMORY_MAX, Next, chance, next};
 use super::state::{Answer, KeyState, Origin, in_flight, is_recorded, is_retried, mismatch};
 use super::{Call, LEASE, store_key, unavailable};
+use crate::body::slow_body;
 use crate::{
     Body, HttpInput, Input, Invoke, Outcome, Reply, ReplyBody, Tail, bytes_body, collect_body,
 };
@@ -59,7 +61,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
             // Without a key there is nothing to record, so nothing has to be buffered.
             return self.without_key(policy, &part, input).await;
         }
-        let body = collect_body(body, policy.bytes_max).await?;
+        let own = Instant::now() + policy.body_timeout;
+        let until = self.head.deadline.map_or(own, |callers| callers.min(own));
+        let body = timeout_at(until, collect_body(body, policy.bytes_max)).await;
+        let body = body.map_err(|_| slow_body(policy.body_timeout))??;
         let whole = Whole { head, route: input.route, body };
         let name = key_of_request(function, &policy.parts, &whole.head, &whole.route, &whole.body);
         let name = match name {
@@ -115,11 +120,15 @@ impl<I: Invoke + 'static> Call<'_, I> {
         };
         let made_by = Origin { invocation: self.head.id, payload };
         let bytes = KeyState::Succeeded { made_by, answer }.to_bytes();
-        let put = Op::Put { key, bytes, expect: Expect::Lease(lease), ttl: Some(policy.ttl) };
+        let put =
+            Op::Put { key, bytes, expect: Expect::Lease(lease.clone()), ttl: Some(policy.ttl) };
         match self.host.store.commit(vec![put]).await {
             Ok(_) => outcome,
             Err(StoreError::Conflict { .. }) => Outcome::Failed(in_flight()),
-            Err(error) => Outcome::Failed(unavailable(&error)),
+            Err(error) => {
+                let _ = self.host.store.give_back(&lease).await;
+                Outcome::Failed(unavailable(&error))
+            }
         }
     }
 

@@ -45,21 +45,9 @@ pub(crate) enum Next {
     NotStarted,
 }
 
-/// Whether the call never began: such a failure is no try.
+/// Whether the call never began, or its caller left: such a failure is no try.
 pub(crate) fn never_began(class: FailureClass) -> bool {
-    match class {
-        FailureClass::Busy | FailureClass::Unavailable | FailureClass::Cancelled => true,
-        FailureClass::Invalid
-        | FailureClass::Rejected
-        | FailureClass::Guest
-        | FailureClass::Trap
-        | FailureClass::Timeout
-        | FailureClass::MemoryLimit
-        | FailureClass::TooLarge
-        | FailureClass::Conflict
-        | FailureClass::Mismatch
-        | FailureClass::Internal => false,
-    }
+    class.is_pressure() || class == FailureClass::Cancelled
 }
 
 /// Decides. `progress` counts the failed try already; `chance` is between 0 and 1.

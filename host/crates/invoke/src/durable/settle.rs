@@ -28,7 +28,7 @@ struct Settlement {
     index: usize,
     ops: Vec<Op>,
     outcome: Outcome,
-    /// Given back when the commit did not write its key.
+    /// Given back unless the commit wrote its key.
     lease: Option<Lease>,
     /// Kept for a commit that the store finds invalid: then the call has failed instead.
     job: Option<Job>,
@@ -58,7 +58,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
         settlement: Settlement,
         committed: Result<(), StoreError>,
     ) -> (usize, Outcome) {
-        if let Some(lease) = &settlement.lease {
+        let written = committed.is_ok() && settlement.ops.iter().any(writes_leased);
+        if let Some(lease) = settlement.lease.as_ref().filter(|_| !written) {
             // It runs out by itself if it cannot be given back.
             let _ = self.host.store.give_back(lease).await;
         }
@@ -88,7 +89,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
         if ops.is_empty() {
             return Ok(());
         }
-        let mut pauses = COMMIT_PAUSES_MS.iter();
+        // Without something that a second time conflicts, a commit whose answer was lost would
+        // append twice.
+        let pauses = if ops.iter().any(is_fence) { &COMMIT_PAUSES_MS[..] } else { &[] };
+        let mut pauses = pauses.iter();
         loop {
             match (self.host.store.commit(ops.clone()).await, pauses.next()) {
                 (Err(StoreError::Unavailable(_)), Some(pause_ms)) => {
@@ -128,25 +132,36 @@ impl<I: Invoke + 'static> Call<'_, I> {
             ops.extend(self.status(&job, delivery, InvocationState::Succeeded, |_| {}));
         }
         if let Some(claim) = &job.claim {
-            // Nobody reads the answer of a call that nobody waited for.
-            let answer = match job.delivery {
-                Some(_) => Answer::of_reply(&EventReply::default()),
-                None => Answer::of_reply(&reply),
-            };
+            let answer = self.recorded(&job, &reply);
             let made_by = self.made_by(&job, claim);
             ops.push(self.record(claim, &KeyState::Succeeded { made_by, answer }));
         }
         let (index, outcome) = (job.index, Outcome::Done(Reply::Event(reply)));
-        Settlement { index, ops, outcome, lease: None, job: Some(job) }
+        let lease = job.lease().cloned();
+        Settlement { index, ops, outcome, lease, job: Some(job) }
+    }
+
+    /// What is recorded of a reply. A caller is told of one that is too large; where nobody waited
+    /// it is left out.
+    fn recorded(&self, job: &Job, reply: &EventReply) -> Answer {
+        let bytes_max = self.shared.policy.key.as_ref().map_or(0, |policy| policy.bytes_max);
+        let bytes = reply.data.as_ref().map_or(0, |data| data.len() as u64);
+        match job.delivery {
+            Some(_) if bytes > bytes_max => Answer::of_reply(&EventReply::default()),
+            Some(_) | None => Answer::of_reply(reply),
+        }
     }
 
     fn gave_up(&self, job: Job, failure: Failure, condition: Condition) -> Settlement {
-        let (mut ops, mut lease) = (Vec::new(), job.lease().cloned());
+        let (mut ops, lease) = (Vec::new(), job.lease().cloned());
         let mut letter_id = None;
         if let Some(delivery) = &job.delivery {
             let ended = self.ended(&job, delivery, Err((&failure, condition)));
-            match &self.shared.policy.destinations.failure {
-                Some(target) => ops.extend(self.send(target, &ended)),
+            let destination = self.shared.policy.destinations.failure.as_ref();
+            let sent = destination.map(|target| self.send(target, &ended));
+            // A destination that leads nowhere (any more) must not swallow the event.
+            match sent.filter(|sent| !sent.is_empty()) {
+                Some(sent) => ops.extend(sent),
                 None => {
                     let letter = ended.letter(delivery.receipt.queue.as_str());
                     letter_id = letter.as_ref().map(|letter| letter.id.clone());
@@ -166,7 +181,6 @@ impl<I: Invoke + 'static> Call<'_, I> {
             && let Some(state) = self.dead_state(&job, claim, &failure, letter_id)
         {
             ops.push(self.record(claim, &state));
-            lease = None;
         }
         Settlement { index: job.index, ops, outcome: Outcome::Failed(failure), lease, job: None }
     }
@@ -187,7 +201,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
             }
         }
         let outcome = Outcome::Deferred { after: wait, attempt };
-        Settlement { index: job.index, ops, outcome, lease: None, job: None }
+        let lease = job.lease().cloned();
+        Settlement { index: job.index, ops, outcome, lease, job: None }
     }
 
     fn duplicate(&self, job: &Job, outcome: Outcome) -> Settlement {
@@ -257,7 +272,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
     ) -> Ended<'e> {
         Ended {
             function: &self.shared.function,
-            version: &self.shared.policy.version,
+            version: self.shared.policy.version.get(),
             record: &delivery.record,
             progress: &job.progress,
             now_ms: self.now_ms(),
@@ -322,6 +337,22 @@ fn not_started(job: &Job, failure: Failure) -> Settlement {
         outcome: Outcome::Failed(failure),
         lease: job.lease().cloned(),
         job: None,
+    }
+}
+
+/// Whether an operation writes a key that is leased, and so ends the lease.
+fn writes_leased(op: &Op) -> bool {
+    matches!(op, Op::Put { expect: Expect::Lease(_), .. })
+}
+
+/// Whether an operation goes through only once.
+fn is_fence(op: &Op) -> bool {
+    match op {
+        Op::Ack(_) | Op::Release { .. } => true,
+        Op::Put { expect, .. } | Op::Delete { expect, .. } | Op::Check { expect, .. } => {
+            !matches!(expect, Expect::Any)
+        }
+        Op::Increment { .. } | Op::Append(_) | Op::Remove { .. } => false,
     }
 }
 

@@ -100,6 +100,10 @@ struct World {
     layer: Durable<Arc<Guest>>,
 }
 
+fn bounds() -> Bounds {
+    Bounds { body_bytes_max: 1_000, hops_max: 8 }
+}
+
 fn policy(key: Option<&str>) -> DurablePolicy {
     DurablePolicy {
         retry: RetryPolicy {
@@ -116,10 +120,11 @@ fn policy(key: Option<&str>) -> DurablePolicy {
             required: false,
             ttl: Duration::from_secs(60),
             bytes_max: 64,
+            body_timeout: Duration::from_secs(5),
         }),
         destinations: Destinations::default(),
         emits: true,
-        version: "v1".to_owned(),
+        version: Version::new("v1".to_owned()),
     }
 }
 
@@ -144,7 +149,7 @@ fn world(policy: DurablePolicy) -> World {
     };
     let guest = Arc::new(Guest::default());
     let function: FunctionName = "shop".parse().unwrap();
-    let layer = Durable::new(Arc::clone(&guest), function, policy, Some(host.clone()));
+    let layer = Durable::new(Arc::clone(&guest), function, bounds(), policy, Some(host.clone()));
     World { guest, store, clock, host, layer }
 }
 

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Request};
+use http::Request;
 use tokio::time::{Instant, timeout_at};
-use wfh_event::{Failure, FailureClass, InvocationId};
+use wfh_event::{Failure, InvocationId};
 
 use super::all_failed;
-use crate::durable::REPLAYED;
+use crate::body::slow_body;
 use crate::{
-    EventReply, HttpInput, HttpOrigin, Input, Invocation, Invoke, Item, Outcome, Reply, Tail,
-    collect_body, event_from_request, response_from_reply,
+    HttpInput, HttpOrigin, Input, Invocation, Invoke, Item, Outcome, Reply, Tail, collect_body,
+    event_from_request, response_from_reply,
 };
 
 /// What a function takes.
@@ -82,24 +82,11 @@ async fn item_of(id: InvocationId, input: HttpInput, bytes_max: u64) -> Result<I
     Ok(Item { http: Some(Box::new(origin)), ..item })
 }
 
-fn slow_body(timeout: Duration) -> Failure {
-    Failure::new(FailureClass::Timeout, format!("the body did not come within {timeout:?}"))
-}
-
 fn as_response(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Done(Reply::Event(reply)) => {
-            let replayed = is_replayed(&reply);
-            let mut response = response_from_reply(reply);
-            if replayed {
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            }
-            Outcome::Done(Reply::Http(response, Tail::default()))
+            Outcome::Done(Reply::Http(response_from_reply(reply), Tail::default()))
         }
         other => other,
     }
-}
-
-fn is_replayed(reply: &EventReply) -> bool {
-    reply.attributes.iter().any(|(name, _)| *name == REPLAYED.as_str())
 }

@@ -62,6 +62,13 @@ fn smallest_size(input: &Input) -> u64 {
     }
 }
 
+fn is_delivered(input: &Input) -> bool {
+    match input {
+        Input::Http(_) => false,
+        Input::Events(items) => items.iter().any(|item| item.delivery.is_some()),
+    }
+}
+
 /// A body of unknown length is counted as it streams. Tells, later, whether it was too long.
 fn bound_body(input: &mut Input, bytes_max: u64) -> Option<Arc<AtomicBool>> {
     let Input::Http(input) = input else { return None };
@@ -78,7 +85,10 @@ fn bound_body(input: &mut Input, bytes_max: u64) -> Option<Arc<AtomicBool>> {
 impl<I: Invoke> Invoke for Admit<I> {
     fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         let items = invocation.input.items();
-        if let Err(failure) = refuse(&invocation, self.bounds) {
+        // What came out of a queue must be settled there: the layer that settles refuses it.
+        if let Err(failure) = refuse(&invocation, self.bounds)
+            && !is_delivered(&invocation.input)
+        {
             return Box::pin(async move { all_failed(items, &failure) });
         }
         let Some(exceeded) = bound_body(&mut invocation.input, self.bounds.body_bytes_max) else {

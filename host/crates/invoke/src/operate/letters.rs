@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wfh_event::{InvocationId, Target};
-use wfh_store::{Expect, Key, Op, Value};
+use wfh_store::{Append, Expect, Key, Op, Value};
 
 use super::audit::{Action, Actor};
 use super::{OperateError, Operator, Rows, key};
@@ -99,7 +99,13 @@ impl Operator {
             ..letter.record
         };
         let places = self.places(target, &letter.queue)?;
-        let append = |place: &Place| Op::Append(place.entry(&record, Duration::ZERO, Bound::Kept));
+        let append = |place: &Place| {
+            let invocation = if places.len() > 1 { new_invocation_id() } else { invocation };
+            let record = Record { invocation, ..record.clone() };
+            // It was taken before: that is no reason to refuse it now.
+            let entry = place.entry(&record, Duration::ZERO, Bound::Kept);
+            Op::Append(Append { dedup: None, ..entry })
+        };
         ops.extend(places.iter().map(append));
         let target =
             target.cloned().or_else(|| format!("function:{}", letter.function).parse().ok());

@@ -21,6 +21,18 @@ async fn a_directory_has_one_process() {
 }
 
 #[test]
+fn a_directory_that_is_made_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = TempDir::new().unwrap();
+    let directory = parent.path().join("data/store");
+    drop(open(&directory));
+    for path in [&directory, &parent.path().join("data")] {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "others can read {}", path.display());
+    }
+}
+
+#[test]
 fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     let directory = TempDir::new().unwrap();
     drop(open(directory.path()));
