@@ -215,7 +215,8 @@ impl Deployment {
         let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
         for target in queues.chain(topics) {
             if let Some(durability) = &self.durability {
-                let forward = Forward::new(target.clone(), durability.clone());
+                let forward =
+                    Forward::new(target.clone(), file.manifest.limits.hops_max, durability.clone());
                 let invoke: Arc<dyn Invoke> = Arc::new(Arc::new(forward));
                 router.insert(target, Stacked::of(invoke));
             }

@@ -273,3 +273,42 @@ async fn an_asynchronous_call_can_be_followed() {
     eventually("it runs", async || state().await == "running").await;
     eventually("it ends", async || state().await == "succeeded").await;
 }
+
+#[tokio::test]
+async fn a_queue_leads_to_a_topic_and_a_circle_ends_in_the_dead_letters() {
+    let recorder = Recorder::start().await;
+    let host = setup(&recorder, "")
+        .toml("[queue.in]\n[topic.fan]\nsubscribers = [\"queue:jobs\", \"function:work\"]")
+        .toml("[[trigger.queue]]\nqueue = \"in\"\ntarget = \"topic:fan\"")
+        .toml("[queue.round]\n[[trigger.queue]]\nqueue = \"round\"\ntarget = \"queue:round\"")
+        .serve()
+        .await;
+    let admin = format!("http://{}", host.admin());
+    let work = json!({ "record": recorder.url("") }).to_string();
+    for queue in ["in", "round"] {
+        let sent = wfh(&["queue", "send", queue, "--data", &work, "--admin", &admin]).await;
+        assert_eq!(sent.code, Some(0), "{}", sent.stderr);
+    }
+    eventually("both subscribers run it", async || recorder.effects().len() == 2).await;
+    eventually("the circle ends", async || {
+        let listed = wfh(&["dlq", "list", "--output", "json", "--admin", &admin]).await;
+        items(&listed.stdout).len() == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_drain_is_bounded_however_long_a_queued_call_takes() {
+    let recorder = Recorder::start().await;
+    let mut host = setup(&recorder, "timeout = \"5m\"")
+        .toml("[serve]\nshutdown_timeout = \"1s\"")
+        .serve()
+        .await;
+    let work = json!({ "record": recorder.url(""), "sleep_ms": 120_000 });
+    post(&host, "/jobs", work).await;
+    eventually("the call runs", async || recorder.effects().len() == 1).await;
+    let began = std::time::Instant::now();
+    host.signal(rustix::process::Signal::TERM);
+    assert!(host.ends().await.success(), "a drain that was cut short is no failure");
+    assert!(began.elapsed().as_secs() < 10, "the drain waited for the call");
+}

@@ -112,6 +112,11 @@ async fn accept(shared: &Shared, invocation: Invocation) -> Result<Response, Pro
     let Some(stacked) = shared.sources.dispatcher.find(&invocation.target) else {
         return Err(Problem::not_found(format!("there is no {}", invocation.target)));
     };
+    if stacked.acceptor.is_none() {
+        let detail = "this host has no store to accept calls in: leave `Prefer: respond-async` out";
+        let code = ErrorCode::AdminNotOffered;
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, code, detail));
+    }
     let accepted = stacked.accept(invocation).await;
     let accepted = accepted.map_err(|failure| Problem::of_failure(&failure, id))?;
     let id = accepted.id.to_string();

@@ -41,7 +41,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
     fn refused_delivery(&self, job: &Job) -> Option<End> {
         let delivery = job.delivery.as_ref()?;
         if let Some(verdict) = delivery.verdict {
-            return Some(verdict.end());
+            let (failure, condition) = verdict.failure();
+            return Some(End::GaveUp(failure, condition));
         }
         let Bounds { body_bytes_max, hops_max } = self.shared.bounds;
         let bytes = job.item.event.data.as_ref().map_or(0, |data| data.len() as u64);

@@ -38,7 +38,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn end(self) -> End {
+    /// How an item ends that it is about.
+    pub(crate) fn failure(self) -> (Failure, Condition) {
         let (detail, condition) = match self {
             Self::LeasesRanOut { receives } => (
                 format!("received {receives} times without an end; it may crash the host"),
@@ -49,7 +50,7 @@ impl Verdict {
                 Condition::EventAgeExceeded,
             ),
         };
-        End::GaveUp(Failure::new(FailureClass::Internal, detail), condition)
+        (Failure::new(FailureClass::Internal, detail), condition)
     }
 }
 

@@ -1,10 +1,13 @@
 //! What is said of an event's end: dead letters, and the records that destinations receive.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use wfh_event::{Event, EventId, Failure, FunctionName};
+use wfh_event::{Event, EventId, Failure};
+use wfh_store::{Expect, Key, Op};
 use wfh_telemetry::TRACEPARENT;
 
 use super::key::hex;
@@ -105,14 +108,14 @@ pub(crate) fn derived_id(parts: &[&str]) -> String {
 }
 
 /// The id of what comes of an event: its letter, or the record that its destination receives.
-pub(crate) fn end_id(function: &FunctionName, record: &Record) -> String {
+pub(crate) fn end_id(function: &str, record: &Record) -> String {
     let (source, id) = (record.event.source.as_str(), record.event.id.as_str());
-    derived_id(&["end", function.as_str(), source, id, &record.redrives.to_string()])
+    derived_id(&["end", function, source, id, &record.redrives.to_string()])
 }
 
 /// How an asynchronous call ended, for its destination.
 pub(crate) struct Ended<'a> {
-    pub(crate) function: &'a FunctionName,
+    pub(crate) function: &'a str,
     pub(crate) version: String,
     pub(crate) record: &'a Record,
     pub(crate) progress: &'a Progress,
@@ -191,8 +194,15 @@ impl Ended<'_> {
         data
     }
 
-    /// The letter; only of a failure.
-    pub(crate) fn letter(&self, queue: &str) -> Option<DeadLetter> {
+    /// The write of the letter, and its id; only of a failure.
+    pub(crate) fn letter_op(&self, queue: &str, ttl: Duration) -> Option<(String, Op)> {
+        let letter = self.letter(queue)?;
+        let key = Key::new(&format!("{DEAD_LETTERS}{}", letter.id)).ok()?;
+        let (bytes, expect, ttl) = (letter.to_bytes(), Expect::Any, Some(ttl));
+        Some((letter.id, Op::Put { key, bytes, expect, ttl }))
+    }
+
+    fn letter(&self, queue: &str) -> Option<DeadLetter> {
         let (failure, condition) = self.result.err()?;
         Some(DeadLetter {
             id: end_id(self.function, self.record),

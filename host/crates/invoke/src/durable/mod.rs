@@ -23,7 +23,9 @@ pub use letter::{DEAD_LETTERS, DeadLetter};
 pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy, Version};
 pub use record::{InvocationState, InvocationStatus, Progress, Record, Try};
 
+pub(crate) use letter::Ended;
 pub(crate) use record::{INVOCATIONS, StoredClaim, encode};
+pub(crate) use retry::Condition;
 pub(crate) use state::{KeyState, Origin, REPLAYED};
 
 use std::convert::Infallible;

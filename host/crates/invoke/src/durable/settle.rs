@@ -6,11 +6,11 @@ use wfh_event::{Failure, FailureClass, Target};
 use wfh_store::{Expect, Lease, Op, StoreError};
 
 use super::job::{Claim, Delivery, End, Job};
-use super::letter::{DEAD_LETTERS, Ended};
+use super::letter::Ended;
 use super::record::{InvocationState, InvocationStatus, StoredClaim, shortened};
 use super::retry::Condition;
 use super::state::{Answer, KeyState, Origin};
-use super::{Call, store_key, unavailable};
+use super::{Call, unavailable};
 use crate::targets::Bound;
 use crate::{EventReply, Invoke, Outcome, Outgoing, PublishError, Reply};
 
@@ -163,13 +163,11 @@ impl<I: Invoke + 'static> Call<'_, I> {
             match sent.filter(|sent| !sent.is_empty()) {
                 Some(sent) => ops.extend(sent),
                 None => {
-                    let letter = ended.letter(delivery.receipt.queue.as_str());
-                    letter_id = letter.as_ref().map(|letter| letter.id.clone());
-                    ops.extend(letter.and_then(|letter| {
-                        let key = store_key(&format!("{DEAD_LETTERS}{}", letter.id)).ok()?;
-                        let ttl = Some(self.host.dead_letters_ttl);
-                        Some(Op::Put { key, bytes: letter.to_bytes(), expect: Expect::Any, ttl })
-                    }));
+                    let queue = delivery.receipt.queue.as_str();
+                    if let Some((id, op)) = ended.letter_op(queue, self.host.dead_letters_ttl) {
+                        letter_id = Some(id);
+                        ops.push(op);
+                    }
                 }
             }
             ops.push(Op::Ack(delivery.receipt.clone()));
@@ -271,7 +269,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         result: Result<&'e EventReply, (&'e Failure, Condition)>,
     ) -> Ended<'e> {
         Ended {
-            function: &self.shared.function,
+            function: self.shared.function.as_str(),
             version: self.shared.policy.version.get(),
             record: &delivery.record,
             progress: &job.progress,
