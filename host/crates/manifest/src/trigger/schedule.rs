@@ -115,7 +115,13 @@ impl Text for Cron {
             fields => return Err(Misfit::because(format!("it has {fields} fields"))),
         }
         let parser = CronParser::builder().seconds(Seconds::Optional).build();
-        parser.parse(text).map(|_| Self(text.to_owned())).map_err(Misfit::because)
+        let cron = parser.parse(text).map_err(Misfit::because)?;
+        // From any time: one that never fires does not fire after this one either.
+        let from = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+        match cron.find_next_occurrence(&from, false) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err(Misfit::because("it names no point in time")),
+        }
     }
 
     fn print(&self) -> String {
