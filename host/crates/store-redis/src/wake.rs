@@ -47,7 +47,8 @@ pub(crate) async fn told(wakes: &mut Receiver<Arc<[u8]>>, queue: &QueueKey) {
 
 /// Listens for as long as it is let, and keeps the store tidy.
 pub(crate) async fn watch(shared: Arc<Shared>, target: Arc<Target>) {
-    let mut tick = tokio::time::interval(TICK);
+    // Not at once: who has just opened the store sweeps with each of its own writes.
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let tidy = async {
         loop {
