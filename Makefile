@@ -29,13 +29,13 @@ reference: ## Write the tables of docs/manifest.md out of the types
 	cargo run -q -p wfh-manifest --example reference
 
 templates: ## Build and test what `wfh new` makes in JavaScript and Python (needs npm and Python)
-	cargo test -p wfh --test scenarios -- --ignored templates::
+	cargo test --workspace --test scenarios -- --ignored templates::
 
 doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc
 
 chaos: guests ## Kill the host 1,000 times under load and count what was lost or doubled
-	WFH_CHAOS_KILLS=1000 cargo test --release -p wfh --test scenarios chaos -- --nocapture
+	WFH_CHAOS_KILLS=1000 cargo test --release --workspace --test scenarios chaos -- --nocapture
 
 fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
 	@scripts/fuzz-brief
