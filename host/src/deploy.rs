@@ -165,14 +165,12 @@ impl Deployment {
     ) -> Option<Deployed> {
         let Loaded { name, source, function } = loaded;
         let before = self.functions.remove(&name);
-        let facts = match (&before, &function) {
-            (_, Some(function)) => function.facts().clone(),
-            (Some(deployed), None) => deployed.facts.clone(),
-            (None, None) => return None,
-        };
-        let made = match (&before, &function) {
-            (_, Some(function)) => (function.takes(), function.version().to_owned()),
-            (Some(deployed), None) => deployed.made.clone(),
+        let (made, facts) = match (&before, &function) {
+            (_, Some(function)) => {
+                let made = (function.takes(), function.version().to_owned());
+                (made, function.facts().clone())
+            }
+            (Some(deployed), None) => (deployed.made.clone(), deployed.facts.clone()),
             (None, None) => return None,
         };
         let mut policy = policy(made.clone());
@@ -217,7 +215,7 @@ impl Deployment {
             if let Some(durability) = &self.durability {
                 let forward =
                     Forward::new(target.clone(), file.manifest.limits.hops_max, durability.clone());
-                let invoke: Arc<dyn Invoke> = Arc::new(Arc::new(forward));
+                let invoke: Arc<dyn Invoke> = Arc::new(forward);
                 router.insert(target, Stacked::of(invoke));
             }
         }

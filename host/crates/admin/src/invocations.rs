@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 use wfh_event::{ErrorCode, Failure, FailureClass, FunctionName, Target};
-use wfh_invoke::{HttpInput, Input, Invocation, collect_body, new_invocation_id};
+use wfh_invoke::{HttpInput, Input, Invocation, collect_body, new_invocation_id, prefers_async};
 use wfh_telemetry::TraceContext;
 
 use crate::api::Shared;
@@ -75,7 +75,7 @@ pub(crate) async fn invoke(
     request: Request,
 ) -> Result<Response, Problem> {
     check(&shared, &name)?;
-    let later = wants_async(&request);
+    let later = prefers_async(request.headers());
     let (head, body) = request.into_parts();
     let body = payload(body, shared.config.body_bytes_max).await?;
     let request = guest_request(&name, &head, &params, body)?;
@@ -139,14 +139,6 @@ fn check(shared: &Shared, name: &FunctionName) -> Result<(), Problem> {
         return Err(unknown(name).closing());
     }
     Ok(())
-}
-
-fn wants_async(request: &Request) -> bool {
-    let prefers = request.headers().get_all("prefer").iter();
-    prefers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|one| {
-        let preference = one.split(';').next().unwrap_or_default();
-        preference.trim().eq_ignore_ascii_case("respond-async")
-    })
 }
 
 /// The body of a request, within its bounds.

@@ -4,11 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
+use tokio::time::{Instant, timeout_at};
 use wfh_event::{Failure, FailureClass};
 
 /// A streaming body. Its error says why it broke off.
@@ -31,6 +33,25 @@ pub fn bytes_body(bytes: impl Into<Bytes>) -> Body {
 /// Class `TooLarge` beyond `bytes_max`; otherwise the body's own error.
 pub async fn collect_body(body: Body, bytes_max: u64) -> Result<Bytes, Failure> {
     LimitedBody::new(body, bytes_max).collect().await.map(http_body_util::Collected::to_bytes)
+}
+
+/// Reads a whole body, which must have come within `timeout` and before `deadline`.
+///
+/// # Errors
+/// Class `Timeout` when it has not; otherwise those of [`collect_body`].
+pub(crate) async fn collect_in_time(
+    body: Body,
+    bytes_max: u64,
+    timeout: Duration,
+    deadline: Option<Instant>,
+) -> Result<Bytes, Failure> {
+    let own = Instant::now() + timeout;
+    let until = deadline.map_or(own, |callers| callers.min(own));
+    let read = timeout_at(until, collect_body(body, bytes_max)).await;
+    read.unwrap_or_else(|_| {
+        let detail = format!("the body did not come within {timeout:?}");
+        Err(Failure::new(FailureClass::Timeout, detail))
+    })
 }
 
 /// A body that ends with class `TooLarge` once more than `bytes_max` bytes have come.
@@ -73,11 +94,6 @@ impl LimitedBody {
 /// The failure of a payload over its limit.
 pub(crate) fn too_large(bytes_max: u64) -> Failure {
     Failure::new(FailureClass::TooLarge, format!("the body is larger than {bytes_max} bytes"))
-}
-
-/// The failure of a payload that does not come.
-pub(crate) fn slow_body(timeout: std::time::Duration) -> Failure {
-    Failure::new(FailureClass::Timeout, format!("the body did not come within {timeout:?}"))
 }
 
 impl HttpBody for LimitedBody {

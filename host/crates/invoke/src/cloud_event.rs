@@ -6,10 +6,10 @@ use base64::Engine as _;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use wfh_event::{Event, EventError, EventId, Failure, FailureClass, InvocationId};
+use wfh_event::{Event, EventError, Failure, FailureClass, InvocationId};
 
 use crate::durable::REPLAYED;
-use crate::{Body, EventReply, Item, bytes_body, empty_body, header_text};
+use crate::{Body, EventReply, HttpOrigin, Item, bytes_body, empty_body, event_key, header_text};
 
 const BINARY_PREFIX: &str = "ce-";
 /// Our own header, and what the guest sees as `event-key`.
@@ -39,13 +39,32 @@ pub fn event_from_request(
         event.data = data;
         event
     };
-    let event_key = text(&parts.headers, EVENT_KEY).unwrap_or_else(|| event_key(&event));
+    let event_key = text(&parts.headers, EVENT_KEY)
+        .unwrap_or_else(|| event_key(&event.source, event.id.as_str()));
     let attributes = vec![
         ("route".to_owned(), route.to_string()),
         ("method".to_owned(), parts.method.to_string()),
     ];
     let headers = raw_headers(&parts.headers);
     Ok(Item { headers, attributes, ..Item::new(event, event_key) })
+}
+
+/// The event that a whole request is, with what the request was.
+///
+/// # Errors
+/// Those of [`event_from_request`].
+pub(crate) fn item_from_request(
+    id: InvocationId,
+    route: &Arc<str>,
+    request: Request<Bytes>,
+) -> Result<Item, Failure> {
+    let origin = HttpOrigin {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        headers: request.headers().clone(),
+    };
+    let item = event_from_request(id, route, request)?;
+    Ok(Item { http: Some(Box::new(origin)), ..item })
 }
 
 fn binary(
@@ -94,11 +113,6 @@ fn structured(body: &[u8]) -> Result<Event, Failure> {
         .collect();
     let pairs = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     Event::from_attributes(pairs, None, data).map_err(|error| invalid(&error))
-}
-
-fn event_key(event: &Event) -> String {
-    let id: &EventId = &event.id;
-    format!("{}#{id}", event.source)
 }
 
 fn invalid(error: &impl ToString) -> Failure {

@@ -1,6 +1,5 @@
 //! A target that is no function: what a queue gives it is appended there.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -99,7 +98,7 @@ impl Forward {
     }
 }
 
-impl Invoke for Arc<Forward> {
+impl Invoke for Forward {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         Box::pin(async move {
             let Input::Events(items) = invocation.input else {

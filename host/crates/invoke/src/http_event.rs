@@ -113,7 +113,8 @@ pub async fn reply_from_response(
     })
 }
 
-fn is_retried(status: StatusCode) -> bool {
+/// Whether an HTTP function's answer of this status asks for another try.
+pub(crate) fn is_retried(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500..=599)
 }
 

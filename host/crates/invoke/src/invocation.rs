@@ -99,6 +99,11 @@ impl Item {
     }
 }
 
+/// The key of an event unless its sender gives another: what CloudEvents holds to be unique.
+pub(crate) fn event_key(source: &str, id: &str) -> String {
+    format!("{source}#{id}")
+}
+
 impl Input {
     /// How many outcomes the invocation owes.
     #[must_use]

@@ -17,6 +17,7 @@ mod layer;
 mod operate;
 mod outcome;
 mod outgoing;
+mod prefer;
 mod running;
 mod shutdown;
 mod state;
@@ -45,6 +46,7 @@ pub use operate::{
 };
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
 pub use outgoing::{Outgoing, PublishError, Publisher};
+pub use prefer::{RESPOND_ASYNC, prefers_async};
 pub use running::Running;
 pub use shutdown::Shutdown;
 pub use state::{StateEntry, StateError, StatePage, StateResult, StateStore};
@@ -54,6 +56,8 @@ pub use status::{
     Status,
 };
 pub use targets::{DirectPublisher, Place, Targets, queue_key};
+
+pub(crate) use invocation::event_key;
 
 use futures_util::future::BoxFuture;
 

@@ -16,11 +16,17 @@ impl Running {
         self.lock().contains(&id)
     }
 
-    /// They run until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, ids: impl Iterator<Item = InvocationId>) -> Guard {
+    /// They run until the guard is dropped. Synchronous calls are none of them, and lock nothing.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        ids: impl Iterator<Item = InvocationId>,
+    ) -> Option<Guard> {
         let ids: Vec<InvocationId> = ids.collect();
+        if ids.is_empty() {
+            return None;
+        }
         self.lock().extend(&ids);
-        Guard { running: Arc::clone(self), ids }
+        Some(Guard { running: Arc::clone(self), ids })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<InvocationId>> {

@@ -11,7 +11,7 @@ use wfh_store::{Append, NameTooLong, Op, QueueKey, Store, StoreError};
 use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::durable::Record;
-use crate::{Item, Outgoing, PublishError, Publisher, new_invocation_id};
+use crate::{Item, Outgoing, PublishError, Publisher, event_key, new_invocation_id};
 
 /// One queue that a target leads to, and its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Targets {
         target: &Target,
         path: &str,
     ) -> Result<Vec<Op>, PublishError> {
-        let event_key = format!("{}#{}", event.source, event.id);
+        let event_key = event_key(&event.source, event.id.as_str());
         let item = Item { path: Some(path.into()), ..Item::new(event, event_key) };
         let append = |place: &Place| {
             let record = Record::new(new_invocation_id(), item.clone(), 0, &TraceContext::root());
@@ -121,7 +121,7 @@ impl Place {
     fn append(&self, outgoing: &Outgoing, bound: Bound) -> Op {
         let event = outgoing.event.clone();
         let trace = trace_of(outgoing);
-        let event_key = format!("{}#{}", event.source, event.id);
+        let event_key = event_key(&event.source, event.id.as_str());
         let (key, headers) = (outgoing.key.clone(), outgoing.headers.clone());
         let item = Item { key, headers, ..Item::new(event, event_key) };
         let record = Record::new(new_invocation_id(), item, outgoing.hops, &trace);
@@ -137,7 +137,7 @@ impl Place {
             Bound::Kept => Some(self.depth_max),
             Bound::Lifted => None,
         };
-        let id = format!("{}#{}", event.source, event.id);
+        let id = event_key(&event.source, event.id.as_str());
         let append = Append::new(self.queue.clone(), id, record.to_bytes());
         Append { group, delay, depth_max, dedup: self.dedup, ..append }
     }

@@ -9,11 +9,13 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wfh_event::{ErrorCode, Failure, FailureClass, InvocationId};
-use wfh_invoke::{Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id};
+use wfh_invoke::{
+    Body, HttpInput, Input, Invocation, Outcome, empty_body, new_invocation_id, prefers_async,
+};
 use wfh_manifest::Lookup;
 use wfh_telemetry::TraceContext;
 
-use crate::accepted::{accept, is_wanted};
+use crate::accepted::accept;
 use crate::answer::{Answer, answer};
 use crate::config::{Route, RouteMode, Routes};
 use crate::problem::problem;
@@ -80,7 +82,7 @@ impl Service {
 
 async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcome {
     let trace = TraceContext::from_headers(request.headers());
-    let wanted = is_wanted(request.headers());
+    let wanted = prefers_async(request.headers());
     let invocation = Invocation {
         id,
         target: route.target.clone(),

@@ -3,23 +3,20 @@
 use std::time::Duration;
 
 use http::Request;
-use tokio::time::{Instant, timeout_at};
 use wfh_event::{Failure, FailureClass, InvocationId, Target};
 use wfh_store::{Expect, Leased, Op, StoreError};
 
 use super::begin::missing;
 use super::key::{key_of_item, payload_of_item};
 use super::policy::KeyPolicy;
-use super::record::{InvocationState, InvocationStatus, Record, StoredClaim};
+use super::record::{InvocationStatus, Record, StoredClaim};
 use super::state::{KeyState, Origin, in_flight, mismatch};
 use super::{Durability, LEASE, store_key, unavailable};
-use crate::body::slow_body;
+use crate::body::collect_in_time;
+use crate::cloud_event::item_from_request;
 use crate::layer::{Bounds, refuse};
 use crate::targets::{Bound, Place};
-use crate::{
-    HttpInput, HttpOrigin, Input, Invocation, Item, collect_body, event_from_request,
-    new_invocation_id,
-};
+use crate::{HttpInput, Input, Invocation, Item, new_invocation_id};
 
 /// What a caller may do that is told to come back.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -81,16 +78,9 @@ impl Acceptor {
 
     async fn item_of_request(&self, id: InvocationId, input: HttpInput) -> Result<Item, Failure> {
         let (parts, body) = input.request.into_parts();
-        let until = Instant::now() + self.body_timeout;
-        let body = timeout_at(until, collect_body(body, self.bounds.body_bytes_max)).await;
-        let body = body.map_err(|_| slow_body(self.body_timeout))??;
-        let origin = HttpOrigin {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            headers: parts.headers.clone(),
-        };
-        let item = event_from_request(id, &input.route, Request::from_parts(parts, body))?;
-        Ok(Item { http: Some(Box::new(origin)), ..item })
+        let bytes_max = self.bounds.body_bytes_max;
+        let body = collect_in_time(body, bytes_max, self.body_timeout, None).await?;
+        item_from_request(id, &input.route, Request::from_parts(parts, body))
     }
 
     fn key(&self, policy: &KeyPolicy, item: &Item) -> Result<Option<StoredClaim>, Failure> {
@@ -152,17 +142,8 @@ impl Acceptor {
     }
 
     fn status(&self, id: InvocationId) -> Option<Op> {
-        let status = InvocationStatus {
-            id,
-            target: self.target.clone(),
-            state: InvocationState::Queued,
-            attempts: 0,
-            accepted_at_ms: id.time_ms(),
-            updated_at_ms: self.host.clock.now_ms(),
-            due_at_ms: None,
-            failure: None,
-            dead_letter: None,
-        };
+        let (target, now_ms) = (self.target.clone(), self.host.clock.now_ms());
+        let status = InvocationStatus::queued(id, target, now_ms);
         status.put(self.host.invocations_ttl)
     }
 }

@@ -124,7 +124,7 @@ impl Progress {
         if self.tries.len() >= TRIES_MAX {
             self.tries.remove(0);
         }
-        let detail = shortened(detail, DETAIL_BYTES_MAX);
+        let detail = shortened(detail);
         self.tries.push(Try { at_ms, class: class.as_str().to_owned(), detail });
     }
 
@@ -138,9 +138,10 @@ impl Progress {
     }
 }
 
-/// The beginning of a text, at a character's boundary.
-pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default().to_owned()
+/// What is kept of a failure's text: its beginning, to a character's boundary.
+pub(crate) fn shortened(detail: &str) -> String {
+    let end = detail.floor_char_boundary(DETAIL_BYTES_MAX);
+    detail.get(..end).unwrap_or_default().to_owned()
 }
 
 /// The JSON of a record. Our records have string keys only, so nothing of them is refused.
@@ -310,6 +311,21 @@ pub struct InvocationStatus {
 }
 
 impl InvocationStatus {
+    /// That of a call which waits for its first try.
+    pub(crate) fn queued(id: InvocationId, target: Target, now_ms: u64) -> Self {
+        Self {
+            id,
+            target,
+            state: InvocationState::Queued,
+            attempts: 0,
+            accepted_at_ms: id.time_ms(),
+            updated_at_ms: now_ms,
+            due_at_ms: None,
+            failure: None,
+            dead_letter: None,
+        }
+    }
+
     /// The key under which it is kept; an id is never longer than a key may be.
     #[must_use]
     pub fn key(id: InvocationId) -> Option<Key> {

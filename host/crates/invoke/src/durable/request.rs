@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
 use wfh_event::{Failure, FailureClass, KeyPart};
 use wfh_store::{Expect, Key, Lease, Leased, Op, StoreError};
 
@@ -15,9 +14,10 @@ use super::key::{key_of_request, payload_of_request};
 use super::policy::KeyPolicy;
 use super::record::Progress;
 use super::retry::{IN_MEMORY_MAX, Next, chance, next};
-use super::state::{Answer, KeyState, Origin, in_flight, is_recorded, is_retried, mismatch};
+use super::state::{Answer, KeyState, Origin, in_flight, is_recorded, mismatch};
 use super::{Call, LEASE, store_key, unavailable};
-use crate::body::slow_body;
+use crate::body::collect_in_time;
+use crate::http_event::is_retried;
 use crate::{
     Body, HttpInput, Input, Invoke, Outcome, Reply, ReplyBody, Tail, bytes_body, collect_body,
 };
@@ -61,10 +61,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
             // Without a key there is nothing to record, so nothing has to be buffered.
             return self.without_key(policy, &part, input).await;
         }
-        let own = Instant::now() + policy.body_timeout;
-        let until = self.head.deadline.map_or(own, |callers| callers.min(own));
-        let body = timeout_at(until, collect_body(body, policy.bytes_max)).await;
-        let body = body.map_err(|_| slow_body(policy.body_timeout))??;
+        let (timeout, deadline) = (policy.body_timeout, self.head.deadline);
+        let body = collect_in_time(body, policy.bytes_max, timeout, deadline).await?;
         let whole = Whole { head, route: input.route, body };
         let name = key_of_request(function, &policy.parts, &whole.head, &whole.route, &whole.body);
         let name = match name {

@@ -16,8 +16,6 @@ use crate::{EventReply, Invoke, Outcome, Outgoing, PublishError, Reply};
 
 /// Events that one item may emit.
 const EMITS_MAX: usize = 1_000;
-/// The most that is kept of a failure's text under a key.
-const DETAIL_BYTES_MAX: usize = 2_048;
 /// How long what never began waits in its queue, unless it says.
 const PAUSE: Duration = Duration::from_millis(200);
 /// A store that is away for a moment must not make a finished call run again.
@@ -238,7 +236,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 made_by,
                 letter: letter.unwrap_or_default(),
                 class: failure.class.as_str().to_owned(),
-                detail: shortened(&failure.detail, DETAIL_BYTES_MAX),
+                detail: shortened(&failure.detail),
             }),
             None if failure.class == FailureClass::Rejected => {
                 Some(KeyState::Succeeded { made_by, answer: Answer::rejected(failure) })
@@ -305,16 +303,12 @@ impl<I: Invoke + 'static> Call<'_, I> {
             return None;
         }
         let id = delivery.record.invocation;
+        let target = Target::Function(self.shared.function.clone());
         let mut status = InvocationStatus {
-            id,
-            target: Target::Function(self.shared.function.clone()),
             state,
             attempts: job.progress.attempts,
-            accepted_at_ms: id.time_ms(),
-            updated_at_ms: self.now_ms(),
-            due_at_ms: None,
             failure: job.progress.tries.last().cloned(),
-            dead_letter: None,
+            ..InvocationStatus::queued(id, target, self.now_ms())
         };
         edit(&mut status);
         status.put(self.host.invocations_ttl)

@@ -7,12 +7,11 @@ use wfh_event::{Failure, FailureClass, InvocationId};
 
 use super::record::{encode, shortened};
 use super::text::{self, Octets};
+use crate::http_event::is_retried;
 use crate::{Body, EventReply, Outcome, Reply, Tail, bytes_body};
 
 /// Says that an answer is a recorded one.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The most that is kept of a failure's text.
-const DETAIL_BYTES_MAX: usize = 2_048;
 
 /// The state of a key that has one. A key whose call runs now is leased instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +110,7 @@ impl Answer {
     }
 
     pub(crate) fn rejected(failure: &Failure) -> Self {
-        Self::Rejected { detail: shortened(&failure.detail, DETAIL_BYTES_MAX) }
+        Self::Rejected { detail: shortened(&failure.detail) }
     }
 
     /// The outcome of the call that was recorded, again.
@@ -154,9 +153,4 @@ fn response(status: u16, headers: Vec<(String, Octets)>, body: Octets) -> Respon
 /// Whether an answer of this status is recorded: what may be different next time is not.
 pub(crate) fn is_recorded(status: StatusCode) -> bool {
     !is_retried(status)
-}
-
-/// Whether an HTTP function's answer of this status asks for another try.
-pub(crate) fn is_retried(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
 }

@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::Request;
-use tokio::time::{Instant, timeout_at};
-use wfh_event::{Failure, InvocationId};
 
 use super::all_failed;
-use crate::body::slow_body;
-use crate::{
-    HttpInput, HttpOrigin, Input, Invocation, Invoke, Item, Outcome, Reply, Tail, collect_body,
-    event_from_request, response_from_reply,
-};
+use crate::body::collect_in_time;
+use crate::cloud_event::item_from_request;
+use crate::{HttpInput, Input, Invocation, Invoke, Outcome, Reply, Tail, response_from_reply};
 
 /// What a function takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +55,19 @@ impl<I: Invoke> Adapt<I> {
         input: HttpInput,
         bytes_max: u64,
     ) -> Vec<Outcome> {
-        let own = Instant::now() + self.body_timeout;
-        let until = invocation.deadline.map_or(own, |callers| callers.min(own));
-        let read = timeout_at(until, item_of(invocation.id, input, bytes_max)).await;
-        match read.unwrap_or_else(|_| Err(slow_body(self.body_timeout))) {
+        let (parts, body) = input.request.into_parts();
+        let body = collect_in_time(body, bytes_max, self.body_timeout, invocation.deadline).await;
+        let item = body.and_then(|body| {
+            let request = Request::from_parts(parts, body);
+            item_from_request(invocation.id, &input.route, request)
+        });
+        match item {
             Ok(item) => invocation.input = Input::Events(vec![item]),
             Err(failure) => return all_failed(1, &failure),
         }
         let outcomes = self.inner.invoke(invocation).await;
         outcomes.into_iter().map(as_response).collect()
     }
-}
-
-/// The event that a request is, with what the request was.
-async fn item_of(id: InvocationId, input: HttpInput, bytes_max: u64) -> Result<Item, Failure> {
-    let (parts, body) = input.request.into_parts();
-    let body = collect_body(body, bytes_max).await?;
-    let (method, uri) = (parts.method.clone(), parts.uri.clone());
-    let origin = HttpOrigin { method, uri, headers: parts.headers.clone() };
-    let request = Request::from_parts(parts, body);
-    let item = event_from_request(id, &input.route, request)?;
-    Ok(Item { http: Some(Box::new(origin)), ..item })
 }
 
 fn as_response(outcome: Outcome) -> Outcome {

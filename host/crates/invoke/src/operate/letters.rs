@@ -9,9 +9,7 @@ use super::audit::{Action, Actor};
 use super::{OperateError, Operator, Rows, key};
 use crate::durable::{KeyState, Origin, StoredClaim};
 use crate::targets::Bound;
-use crate::{
-    DEAD_LETTERS, DeadLetter, InvocationState, InvocationStatus, Place, Record, new_invocation_id,
-};
+use crate::{DEAD_LETTERS, DeadLetter, InvocationStatus, Place, Record, new_invocation_id};
 
 /// Which letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,17 +153,7 @@ impl Operator {
     }
 
     fn queued(&self, id: InvocationId, target: Target) -> Option<Op> {
-        let status = InvocationStatus {
-            id,
-            target,
-            state: InvocationState::Queued,
-            attempts: 0,
-            accepted_at_ms: id.time_ms(),
-            updated_at_ms: self.host.clock.now_ms(),
-            due_at_ms: None,
-            failure: None,
-            dead_letter: None,
-        };
+        let status = InvocationStatus::queued(id, target, self.host.clock.now_ms());
         status.put(self.host.invocations_ttl)
     }
 
