@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
 use wfh_invoke::{
-    Acceptor, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
+    Acceptor, Appending, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
     FunctionState, FunctionStatus, HostLimit, Invoke, RecordBudget, Router, Slot, Stacked, Status,
     Takes,
 };
@@ -213,8 +213,9 @@ impl Deployment {
         let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
         for target in queues.chain(topics) {
             if let Some(durability) = &self.durability {
-                let forward =
-                    Forward::new(target.clone(), file.manifest.limits.hops_max, durability.clone());
+                let sink = Appending::new(target.clone(), Arc::clone(&durability.targets));
+                let hops_max = file.manifest.limits.hops_max;
+                let forward = Forward::new(target.clone(), hops_max, durability.clone(), sink);
                 let invoke: Arc<dyn Invoke> = Arc::new(forward);
                 router.insert(target, Stacked::of(invoke));
             }

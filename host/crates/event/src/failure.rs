@@ -100,6 +100,24 @@ impl FailureClass {
         }
     }
 
+    /// Whether the guest broke off, so that of a batch no event has an answer of its own.
+    #[must_use]
+    pub const fn breaks_off(self) -> bool {
+        match self {
+            Self::Trap | Self::Timeout | Self::MemoryLimit => true,
+            Self::Invalid
+            | Self::Rejected
+            | Self::Guest
+            | Self::TooLarge
+            | Self::Conflict
+            | Self::Mismatch
+            | Self::Busy
+            | Self::Unavailable
+            | Self::Cancelled
+            | Self::Internal => false,
+        }
+    }
+
     /// Whether the breaker of the function counts it as a failure.
     #[must_use]
     pub const fn is_counted_by_breaker(self) -> bool {

@@ -30,10 +30,11 @@ pub use cloud_event::{event_from_request, response_from_reply};
 pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, WeakDispatcher};
 pub use durable::{
     Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,
-    DurablePolicy, InvocationState, InvocationStatus, KeyPolicy, Progress, Record, RetryPolicy,
-    Try, Verdict, Version, delivered,
+    DurablePolicy, Fate, Hold, InvocationState, InvocationStatus, KeyPolicy, Outside, Progress,
+    Record, RetryPolicy, Try, Verdict, Version, delivered, progress_key, settled_key,
+    settled_prefix,
 };
-pub use forward::Forward;
+pub use forward::{Appending, Forward, Sink};
 pub use http_event::{reply_from_response, request_from_item};
 pub use id::new_invocation_id;
 pub use invocation::{HttpInput, HttpOrigin, Input, Invocation, Item};

@@ -62,8 +62,8 @@ fn invocation(shared: &Shared, entries: Vec<Claimed>) -> Invocation {
         [only] => Some(only),
         _ => None,
     };
-    let id = only.and_then(|item| Some(item.delivery.as_ref()?.record.invocation));
-    let hops = items.iter().filter_map(|item| Some(item.delivery.as_ref()?.record.hops()));
+    let id = only.and_then(|item| Some(item.delivery.as_ref()?.invocation));
+    let hops = items.iter().filter_map(|item| Some(item.delivery.as_ref()?.hops));
     Invocation {
         id: id.unwrap_or_else(new_invocation_id),
         target: shared.config.target.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wfh_event::{Failure, FailureClass};
 
 use super::Call;
-use super::job::{End, Job};
+use super::job::{End, Job, Lanes, behind};
 use super::retry::{Condition, IN_MEMORY_MAX, Next, chance, next};
 use crate::{Input, Invoke, Outcome};
 
@@ -16,16 +16,34 @@ enum After {
 }
 
 impl<I: Invoke + 'static> Call<'_, I> {
-    /// Runs the jobs until each has ended.
+    /// Runs the jobs until each has ended. In an ordered lane, what comes after a job that runs again
+    /// runs again as well, and counts no try.
     pub(super) async fn attempts(&self, mut jobs: Vec<Job>) -> Vec<(Job, End)> {
         let mut ended = Vec::with_capacity(jobs.len());
+        let mut stopped = Lanes::default();
         loop {
             let outcomes = self.call(&mut jobs).await;
             let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
+            let mut waiting = Lanes::default();
             for (mut job, outcome) in jobs.into_iter().zip(outcomes) {
+                let lane = job.lane();
+                if stopped.hold(lane) {
+                    ended.push((job, End::NotStarted(behind())));
+                    continue;
+                }
+                if waiting.hold(lane) {
+                    again.push(job);
+                    continue;
+                }
                 match self.after(&mut job, outcome) {
-                    After::Ended(end) => ended.push((job, end)),
+                    After::Ended(end) => {
+                        if !end.is_final() {
+                            stopped.add(lane);
+                        }
+                        ended.push((job, end));
+                    }
                     After::Again(wait) => {
+                        waiting.add(lane);
                         longest = longest.max(wait);
                         again.push(job);
                     }
@@ -39,7 +57,32 @@ impl<I: Invoke + 'static> Call<'_, I> {
         }
     }
 
+    /// Calls with all jobs; a call that failed as a whole is repeated in halves where they ask for
+    /// that, which counts no try.
     async fn call(&self, jobs: &mut [Job]) -> Vec<Outcome> {
+        let bisect = jobs.iter().all(Job::bisects);
+        let ordered = jobs.iter().any(|job| job.lane().is_some());
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        let mut sizes = vec![jobs.len()];
+        while let Some(size) = sizes.pop() {
+            let first = outcomes.len();
+            let Some(part) = jobs.get_mut(first..first + size) else { break };
+            let called = self.try_all(part).await;
+            if bisect && size > 1 && failed_as_a_whole(&called) {
+                sizes.extend([size - size / 2, size / 2]);
+                continue;
+            }
+            let stops = ordered && called.iter().any(|one| matches!(one, Outcome::Failed(_)));
+            outcomes.extend(called);
+            if stops {
+                break;
+            }
+        }
+        outcomes.resize_with(jobs.len(), || Outcome::Failed(behind()));
+        outcomes
+    }
+
+    async fn try_all(&self, jobs: &mut [Job]) -> Vec<Outcome> {
         let now_ms = self.now_ms();
         for job in &mut *jobs {
             job.progress.first_at_ms.get_or_insert(now_ms);
@@ -88,4 +131,12 @@ impl<I: Invoke + 'static> Call<'_, I> {
             Next::Again(_) => After::Ended(End::GaveUp(failure, Condition::RetriesExhausted)),
         }
     }
+}
+
+/// Whether a call gave no item an outcome of its own.
+fn failed_as_a_whole(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| match outcome {
+        Outcome::Failed(failure) => failure.class.breaks_off(),
+        Outcome::Done(_) | Outcome::Deferred { .. } => false,
+    })
 }

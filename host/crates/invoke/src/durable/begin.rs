@@ -18,7 +18,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
             return Some(end);
         }
         if let Some(stored) =
-            job.delivery.as_ref().and_then(|delivery| delivery.record.claim.clone())
+            job.delivery.as_ref().and_then(|delivery| delivery.stored()?.claim.clone())
         {
             // Claimed when it was accepted; the receipt keeps others away.
             return match store_key(&stored.key) {
@@ -46,7 +46,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         }
         let Bounds { body_bytes_max, hops_max } = self.shared.bounds;
         let bytes = job.item.event.data.as_ref().map_or(0, |data| data.len() as u64);
-        let failure = if delivery.record.hops() > hops_max {
+        let failure = if delivery.hops > hops_max {
             let detail = format!("the event came through more than {hops_max} functions");
             Failure::new(FailureClass::Invalid, detail)
         } else if bytes > body_bytes_max {

@@ -1,29 +1,18 @@
 //! One item on its way through the layer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use wfh_event::{Event, EventId, Failure, FailureClass, InvocationId};
-use wfh_store::{Claimed, Expect, Key, Lease, Receipt};
+use wfh_store::{Claimed, Expect, Key, Lease};
 use wfh_telemetry::TraceContext;
 
-use super::record::{Progress, Record};
+use super::hold::{Delivery, Hold, Outside};
+use super::record::{Progress, Record, StoredClaim};
 use super::retry::Condition;
 use crate::{Item, Outcome, Reply, new_invocation_id};
-
-/// How an item came out of a queue of the store, and how it is settled there.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// Proves the claim; the commit that settles the item acknowledges with it.
-    pub receipt: Receipt,
-    /// The entry's body.
-    pub record: Arc<Record>,
-    /// How far it has come.
-    pub progress: Progress,
-    /// Set when the item must not run any more.
-    pub verdict: Option<Verdict>,
-}
 
 /// Why an item must not run any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +52,14 @@ pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
         .unwrap_or_else(|error| unreadable(&entry.id, entry.body.clone(), &error));
     let attempt = progress.attempts.saturating_add(1);
     let item = record.item(attempt, path).unwrap_or_else(|| of_raw(entry.body));
-    let record = Arc::new(record);
-    let delivery = Delivery { receipt: claimed.receipt, record, progress, verdict: None };
+    let delivery = Delivery {
+        invocation: record.invocation,
+        hops: record.hops,
+        progress,
+        verdict: None,
+        bisect: false,
+        hold: Hold::Entry { receipt: claimed.receipt, record: Arc::new(record) },
+    };
     Item { delivery: Some(Box::new(delivery)), ..item }
 }
 
@@ -93,6 +88,12 @@ pub(super) struct Claim {
     pub(super) expect: Expect,
 }
 
+impl Claim {
+    pub(super) fn stored(&self) -> StoredClaim {
+        StoredClaim { key: self.key.to_string(), payload: self.payload.clone() }
+    }
+}
+
 /// An item and what is known of it.
 pub(super) struct Job {
     pub(super) index: usize,
@@ -110,7 +111,17 @@ impl Job {
     }
 
     pub(super) fn invocation(&self) -> Option<InvocationId> {
-        self.delivery.as_ref().map(|delivery| delivery.record.invocation)
+        self.delivery.as_ref().map(|delivery| delivery.invocation)
+    }
+
+    /// What is known of it outside the store, if it came from there.
+    pub(super) fn outside(&self) -> Option<&Outside> {
+        self.delivery.as_ref()?.outside()
+    }
+
+    /// The lane whose order it keeps.
+    pub(super) fn lane(&self) -> Option<u64> {
+        self.delivery.as_ref()?.lane()
     }
 
     pub(super) fn lease(&self) -> Option<&Lease> {
@@ -118,6 +129,11 @@ impl Job {
             Expect::Lease(lease) => Some(lease),
             Expect::Any | Expect::Absent | Expect::Version(_) => None,
         }
+    }
+
+    /// Whether a call that failed as a whole is repeated in halves.
+    pub(super) fn bisects(&self) -> bool {
+        self.delivery.as_ref().is_some_and(|delivery| delivery.bisect)
     }
 
     /// The item for its next try.
@@ -138,4 +154,33 @@ pub(super) enum End {
     NotStarted(Failure),
     /// It is the repetition of a call whose end stands already.
     Duplicate(Outcome),
+}
+
+impl End {
+    /// Whether the item does not run again.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Done(_) | Self::GaveUp(..) | Self::Duplicate(_) => true,
+            Self::Later(_) | Self::NotStarted(_) => false,
+        }
+    }
+}
+
+/// The failure of an item that comes after one of its lane which runs again.
+pub(crate) fn behind() -> Failure {
+    Failure::new(FailureClass::Cancelled, "what comes before it in its lane runs again")
+}
+
+/// A set of lanes; what has no lane is in none.
+#[derive(Default)]
+pub(super) struct Lanes(HashSet<u64>);
+
+impl Lanes {
+    pub(super) fn add(&mut self, lane: Option<u64>) {
+        self.0.extend(lane);
+    }
+
+    pub(super) fn hold(&self, lane: Option<u64>) -> bool {
+        lane.is_some_and(|lane| self.0.contains(&lane))
+    }
 }

@@ -6,6 +6,7 @@
 mod accept;
 mod attempts;
 mod begin;
+mod hold;
 mod job;
 mod key;
 mod letter;
@@ -18,11 +19,13 @@ mod state;
 mod text;
 
 pub use accept::{Accepted, Acceptor};
-pub use job::{Delivery, Verdict, delivered};
+pub use hold::{Delivery, Fate, Hold, Outside, progress_key, settled_key, settled_prefix};
+pub use job::{Verdict, delivered};
 pub use letter::{DEAD_LETTERS, DeadLetter};
 pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy, Version};
 pub use record::{InvocationState, InvocationStatus, Progress, Record, Try};
 
+pub(crate) use job::behind;
 pub(crate) use letter::Ended;
 pub(crate) use record::{INVOCATIONS, StoredClaim, encode};
 pub(crate) use retry::Condition;
@@ -42,7 +45,7 @@ use crate::layer::{Bounds, all_failed};
 use crate::running::Running;
 use crate::{Input, Invocation, Invoke, Item, Outcome, Targets};
 
-use job::Job;
+use job::{End, Job, Lanes};
 
 /// How long a key stays leased by a call that does not renew it.
 const LEASE: Duration = Duration::from_secs(10);
@@ -186,10 +189,20 @@ impl<I: Invoke + 'static> Call<'_, I> {
     async fn events(&self, items: Vec<Item>) -> Vec<Outcome> {
         let count = items.len();
         let (mut jobs, mut ended) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut stopped = Lanes::default();
         for (index, item) in items.into_iter().enumerate() {
             let mut job = Job::new(index, item);
+            if stopped.hold(job.lane()) {
+                ended.push((job, End::NotStarted(behind())));
+                continue;
+            }
             match self.begin(&mut job).await {
-                Some(end) => ended.push((job, end)),
+                Some(end) => {
+                    if !end.is_final() {
+                        stopped.add(job.lane());
+                    }
+                    ended.push((job, end));
+                }
                 None => jobs.push(job),
             }
         }

@@ -1,13 +1,16 @@
 //! After a call: everything that follows from its end, in one commit.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wfh_event::{Failure, FailureClass, Target};
-use wfh_store::{Expect, Lease, Op, StoreError};
+use wfh_store::{Append, Expect, Lease, Op, StoreError};
 
-use super::job::{Claim, Delivery, End, Job};
+use super::hold::{Delivery, Fate, Hold};
+use super::job::{Claim, End, Job};
 use super::letter::Ended;
-use super::record::{InvocationState, InvocationStatus, StoredClaim, shortened};
+use super::record::{InvocationState, InvocationStatus, Record, shortened};
 use super::retry::Condition;
 use super::state::{Answer, KeyState, Origin};
 use super::{Call, unavailable};
@@ -28,6 +31,8 @@ struct Settlement {
     outcome: Outcome,
     /// Given back unless the commit wrote its key.
     lease: Option<Lease>,
+    /// Told when an item from outside the store is settled by the commit.
+    fate: Option<Arc<Fate>>,
     /// Kept for a commit that the store finds invalid: then the call has failed instead.
     job: Option<Job>,
 }
@@ -61,6 +66,9 @@ impl<I: Invoke + 'static> Call<'_, I> {
             // It runs out by itself if it cannot be given back.
             let _ = self.host.store.give_back(lease).await;
         }
+        if let (Ok(()), Some(fate)) = (&committed, &settlement.fate) {
+            fate.settle(!settlement.ops.is_empty());
+        }
         let outcome = match committed {
             Ok(()) => settlement.outcome,
             Err(StoreError::Conflict { .. }) => Outcome::Failed(outrun()),
@@ -78,7 +86,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let failure = Failure::new(FailureClass::Rejected, format!("not storable: {reason}"));
         let settlement = self.gave_up(job, failure, Condition::Rejected);
         match self.commit(settlement.ops).await {
-            Ok(()) => settlement.outcome,
+            Ok(()) => {
+                settlement.fate.inspect(|fate| fate.settle(true));
+                settlement.outcome
+            }
             Err(error) => Outcome::Failed(unavailable(&error)),
         }
     }
@@ -123,10 +134,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
             Err(failure) => return self.gave_up(job, failure, Condition::Rejected),
         };
         if let Some(delivery) = &job.delivery {
-            let destination = self.shared.policy.destinations.success.as_ref();
-            let ended = self.ended(&job, delivery, Ok(&reply));
-            ops.extend(destination.into_iter().flat_map(|target| self.send(target, &ended)));
-            ops.push(Op::Ack(delivery.receipt.clone()));
+            if let Some(destination) = &self.shared.policy.destinations.success {
+                let record = self.record_of(&job, delivery);
+                ops.extend(self.send(destination, &self.ended(&job, &record, Ok(&reply))));
+            }
             ops.extend(self.status(&job, delivery, InvocationState::Succeeded, |_| {}));
         }
         if let Some(claim) = &job.claim {
@@ -134,9 +145,9 @@ impl<I: Invoke + 'static> Call<'_, I> {
             let made_by = self.made_by(&job, claim);
             ops.push(self.record(claim, &KeyState::Succeeded { made_by, answer }));
         }
-        let (index, outcome) = (job.index, Outcome::Done(Reply::Event(reply)));
-        let lease = job.lease().cloned();
-        Settlement { index, ops, outcome, lease, job: Some(job) }
+        let outcome = Outcome::Done(Reply::Event(reply));
+        let settlement = settled(&job, ops, outcome);
+        Settlement { job: Some(job), ..settlement }
     }
 
     /// What is recorded of a reply. A caller is told of one that is too large; where nobody waited
@@ -151,24 +162,24 @@ impl<I: Invoke + 'static> Call<'_, I> {
     }
 
     fn gave_up(&self, job: Job, failure: Failure, condition: Condition) -> Settlement {
-        let (mut ops, lease) = (Vec::new(), job.lease().cloned());
+        let mut ops = Vec::new();
         let mut letter_id = None;
         if let Some(delivery) = &job.delivery {
-            let ended = self.ended(&job, delivery, Err((&failure, condition)));
+            let record = self.record_of(&job, delivery);
+            let ended = self.ended(&job, &record, Err((&failure, condition)));
             let destination = self.shared.policy.destinations.failure.as_ref();
             let sent = destination.map(|target| self.send(target, &ended));
             // A destination that leads nowhere (any more) must not swallow the event.
             match sent.filter(|sent| !sent.is_empty()) {
                 Some(sent) => ops.extend(sent),
                 None => {
-                    let queue = delivery.receipt.queue.as_str();
-                    if let Some((id, op)) = ended.letter_op(queue, self.host.dead_letters_ttl) {
+                    let queue = delivery.queue(&Target::Function(self.shared.function.clone()));
+                    if let Some((id, op)) = ended.letter_op(&queue, self.host.dead_letters_ttl) {
                         letter_id = Some(id);
                         ops.push(op);
                     }
                 }
             }
-            ops.push(Op::Ack(delivery.receipt.clone()));
             ops.extend(self.status(&job, delivery, InvocationState::Failed, |status| {
                 status.dead_letter.clone_from(&letter_id);
             }));
@@ -178,36 +189,86 @@ impl<I: Invoke + 'static> Call<'_, I> {
         {
             ops.push(self.record(claim, &state));
         }
-        Settlement { index: job.index, ops, outcome: Outcome::Failed(failure), lease, job: None }
+        settled(&job, ops, Outcome::Failed(failure))
     }
 
     fn later(&self, job: Job, wait: Duration) -> Settlement {
-        let mut ops = Vec::new();
-        let attempt = job.progress.attempts.saturating_add(1);
-        if let Some(delivery) = &job.delivery {
-            let state = Some(job.progress.to_bytes());
-            ops.push(Op::Release { receipt: delivery.receipt.clone(), delay: wait, state });
-            ops.extend(self.status(&job, delivery, InvocationState::Waiting, |status| {
-                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                status.due_at_ms = Some(status.updated_at_ms.saturating_add(wait_ms));
-            }));
-            if let (Some(claim), Some(_)) = (&job.claim, job.lease()) {
-                let made_by = self.made_by(&job, claim);
-                ops.push(self.record(claim, &KeyState::Accepted { made_by }));
+        let outcome =
+            Outcome::Deferred { after: wait, attempt: job.progress.attempts.saturating_add(1) };
+        match job.delivery.as_ref().map(|delivery| &delivery.hold) {
+            Some(Hold::Outside(outside)) if outside.lane.is_some() => {
+                outside.fate.runs_again(&job.progress);
+                let kept = self.shared.policy.retry.event_age_max.saturating_add(wait);
+                let ops = outside.keep(&job.progress, kept).into_iter().collect();
+                // Its key is free again: the lane does not hold a lease while it waits.
+                Settlement { fate: None, ..unsettled(&job, ops, outcome) }
             }
+            Some(Hold::Outside(_)) => {
+                let mut ops = self.claim_for_later(&job);
+                ops.extend(self.parked(&job, wait));
+                settled(&job, ops, outcome)
+            }
+            Some(Hold::Entry { receipt, .. }) => {
+                let (receipt, state) = (receipt.clone(), Some(job.progress.to_bytes()));
+                let mut ops = vec![Op::Release { receipt, delay: wait, state }];
+                ops.extend(self.waiting(&job, wait));
+                ops.extend(self.claim_for_later(&job));
+                unsettled(&job, ops, outcome)
+            }
+            None => unsettled(&job, Vec::new(), outcome),
         }
-        let outcome = Outcome::Deferred { after: wait, attempt };
-        let lease = job.lease().cloned();
-        Settlement { index: job.index, ops, outcome, lease, job: None }
+    }
+
+    fn waiting(&self, job: &Job, wait: Duration) -> Option<Op> {
+        let delivery = job.delivery.as_ref()?;
+        self.status(job, delivery, InvocationState::Waiting, |status| {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            status.due_at_ms = Some(status.updated_at_ms.saturating_add(wait_ms));
+        })
+    }
+
+    /// Under a key that was claimed for this call, the invocation is an accepted one from now on.
+    fn claim_for_later(&self, job: &Job) -> Vec<Op> {
+        match (&job.claim, job.lease()) {
+            (Some(claim), Some(_)) => {
+                let made_by = self.made_by(job, claim);
+                vec![self.record(claim, &KeyState::Accepted { made_by })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The append that lets a record from outside wait in the queue of its function.
+    fn parked(&self, job: &Job, wait: Duration) -> Option<Op> {
+        let delivery = job.delivery.as_ref()?;
+        let target = Target::Function(self.shared.function.clone());
+        let place = self.host.targets.places(&target).ok()?.into_iter().next()?;
+        let record = Record {
+            claim: job.claim.as_ref().map(Claim::stored),
+            ..self.record_of(job, delivery).into_owned()
+        };
+        let append = place.entry(&record, wait, Bound::Lifted);
+        Some(Op::Append(Append { state: job.progress.to_bytes(), ..append }))
     }
 
     fn duplicate(&self, job: &Job, outcome: Outcome) -> Settlement {
-        let mut ops = Vec::new();
-        if let Some(delivery) = &job.delivery {
-            ops.push(Op::Ack(delivery.receipt.clone()));
-            ops.extend(self.status(job, delivery, InvocationState::Succeeded, |_| {}));
+        let status = job
+            .delivery
+            .as_ref()
+            .and_then(|delivery| self.status(job, delivery, InvocationState::Succeeded, |_| {}));
+        Settlement { lease: None, ..settled(job, status.into_iter().collect(), outcome) }
+    }
+
+    /// What stands in the store of an item, or would.
+    fn record_of<'j>(&self, job: &'j Job, delivery: &'j Delivery) -> Cow<'j, Record> {
+        match delivery.stored() {
+            Some(record) => Cow::Borrowed(record),
+            None => {
+                let trace = job.item.trace.as_ref().unwrap_or(&self.head.trace);
+                let (invocation, hops) = (delivery.invocation, delivery.hops);
+                Cow::Owned(Record::new(invocation, job.item.clone(), hops, trace))
+            }
         }
-        Settlement { index: job.index, ops, outcome, lease: None, job: None }
     }
 
     fn record(&self, claim: &Claim, state: &KeyState) -> Op {
@@ -263,20 +324,17 @@ impl<I: Invoke + 'static> Call<'_, I> {
     fn ended<'e>(
         &'e self,
         job: &'e Job,
-        delivery: &'e Delivery,
+        record: &'e Record,
         result: Result<&'e EventReply, (&'e Failure, Condition)>,
     ) -> Ended<'e> {
         Ended {
             function: self.shared.function.as_str(),
             version: self.shared.policy.version.get(),
-            record: &delivery.record,
+            record,
             progress: &job.progress,
             now_ms: self.now_ms(),
             result,
-            claim: job.claim.as_ref().map(|claim| StoredClaim {
-                key: claim.key.to_string(),
-                payload: claim.payload.clone(),
-            }),
+            claim: job.claim.as_ref().map(Claim::stored),
         }
     }
 
@@ -299,10 +357,10 @@ impl<I: Invoke + 'static> Call<'_, I> {
         state: InvocationState,
         edit: impl FnOnce(&mut InvocationStatus),
     ) -> Option<Op> {
-        if !delivery.record.has_status {
+        if !delivery.stored()?.has_status {
             return None;
         }
-        let id = delivery.record.invocation;
+        let id = delivery.invocation;
         let target = Target::Function(self.shared.function.clone());
         let mut status = InvocationStatus {
             state,
@@ -315,21 +373,34 @@ impl<I: Invoke + 'static> Call<'_, I> {
     }
 }
 
-/// What never began goes back as it came.
-fn not_started(job: &Job, failure: Failure) -> Settlement {
-    let release = job.delivery.as_ref().map(|delivery| Op::Release {
-        receipt: delivery.receipt.clone(),
-        delay: failure.retry_after.unwrap_or(PAUSE),
-        // Tries in memory may have come before.
-        state: Some(job.progress.to_bytes()),
-    });
-    Settlement {
-        index: job.index,
-        ops: release.into_iter().collect(),
-        outcome: Outcome::Failed(failure),
-        lease: job.lease().cloned(),
-        job: None,
+/// The end of an item, which its source may forget with this commit.
+fn settled(job: &Job, mut ops: Vec<Op>, outcome: Outcome) -> Settlement {
+    if let Some(delivery) = &job.delivery {
+        delivery.acknowledge(&mut ops);
     }
+    let fate = job.outside().map(|outside| Arc::clone(&outside.fate));
+    Settlement { fate, ..unsettled(job, ops, outcome) }
+}
+
+/// Not the end of an item yet.
+fn unsettled(job: &Job, ops: Vec<Op>, outcome: Outcome) -> Settlement {
+    let lease = job.lease().cloned();
+    Settlement { index: job.index, ops, outcome, lease, fate: None, job: None }
+}
+
+/// What never began goes back as it came. Tries in memory may have come before.
+fn not_started(job: &Job, failure: Failure) -> Settlement {
+    let mut ops = Vec::new();
+    match job.delivery.as_ref().map(|delivery| &delivery.hold) {
+        Some(Hold::Entry { receipt, .. }) => ops.push(Op::Release {
+            receipt: receipt.clone(),
+            delay: failure.retry_after.unwrap_or(PAUSE),
+            state: Some(job.progress.to_bytes()),
+        }),
+        Some(Hold::Outside(outside)) => outside.fate.runs_again(&job.progress),
+        None => {}
+    }
+    unsettled(job, ops, Outcome::Failed(failure))
 }
 
 /// Whether an operation writes a key that is leased, and so ends the lease.

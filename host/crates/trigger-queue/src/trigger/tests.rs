@@ -22,8 +22,10 @@ impl Invoke for Layers {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         Box::pin(async move {
             let Input::Events(items) = invocation.input else { panic!("a queue gives events") };
-            let receipts: Vec<_> =
-                items.iter().map(|item| item.delivery.as_ref().unwrap().receipt.clone()).collect();
+            let receipts: Vec<_> = items
+                .iter()
+                .map(|item| item.delivery.as_ref().unwrap().receipt().unwrap().clone())
+                .collect();
             if self.busy.load(Ordering::SeqCst) > 0 {
                 self.busy.fetch_sub(1, Ordering::SeqCst);
                 let release = |receipt| Op::Release { receipt, delay: Duration::ZERO, state: None };
