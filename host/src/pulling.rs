@@ -15,8 +15,8 @@ use wfh_trigger_schedule::{ScheduleConfig, ScheduleTrigger, When, WhenError};
 
 use crate::error::Error;
 
-/// What one call gets of a queue at most, whatever its batch size.
-const BATCH_BYTES_MAX: u64 = 8 << 20;
+/// What one call gets of a function's own queue at most: its calls are single.
+const OWN_BATCH_BYTES_MAX: u64 = 8 << 20;
 /// Calls at once of a target that is no function: it only appends.
 const APPENDS_IN_FLIGHT_MAX: usize = 16;
 /// How long an entry of a function's own queue is hidden from others while it runs; it is extended.
@@ -193,7 +193,8 @@ fn own_queue(manifest: &Manifest, target: &Target) -> Result<QueueConfig, NameTo
         path: None,
         batch_size: 1,
         batch_window: Duration::ZERO,
-        batch_bytes_max: BATCH_BYTES_MAX,
+        batch_bytes_max: OWN_BATCH_BYTES_MAX,
+        bisect: false,
         in_flight_max: in_flight(manifest, target, 1),
         visibility: OWN_VISIBILITY,
         receives_max: OWN_RECEIVES_MAX,
@@ -214,7 +215,8 @@ fn queue(
         path: Some(trigger.path.as_str().into()),
         batch_size: trigger.batch.size,
         batch_window: trigger.batch.window,
-        batch_bytes_max: BATCH_BYTES_MAX,
+        batch_bytes_max: trigger.batch.bytes_max.as_u64(),
+        bisect: trigger.batch.bisect,
         in_flight_max: in_flight(manifest, &trigger.target, trigger.weight),
         visibility: rules.visibility,
         receives_max: rules.receives_max,

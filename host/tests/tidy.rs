@@ -15,17 +15,21 @@ use wfh_manifest::{Manifest, render};
 const ARROWS: &[(&str, &[&str])] = &[
     // L0: pure.
     ("wfh-event", &[]),
-    ("wfh-manifest", &["wfh-event"]),
+    ("wfh-pattern", &[]),
+    ("wfh-manifest", &["wfh-event", "wfh-pattern"]),
     // L1: ports and policy.
     ("wfh-telemetry", &[]),
     ("wfh-store", &[]),
     ("wfh-invoke", &["wfh-event", "wfh-store", "wfh-telemetry"]),
+    ("wfh-pull", &["wfh-event", "wfh-pattern", "wfh-store", "wfh-telemetry", "wfh-invoke"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
     ("wfh-store-embedded", &["wfh-store"]),
     ("wfh-store-redis", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
-    ("wfh-trigger-queue", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry"]),
+    ("wfh-trigger-queue", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-pull"]),
+    ("wfh-trigger-kafka", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry", "wfh-pull"]),
+    ("wfh-trigger-redis", &["wfh-event", "wfh-store", "wfh-invoke", "wfh-telemetry", "wfh-pull"]),
     ("wfh-trigger-schedule", &["wfh-event", "wfh-store", "wfh-invoke"]),
     ("wfh-admin", &["wfh-event", "wfh-telemetry", "wfh-invoke"]),
     // L3: everything.
@@ -40,8 +44,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-engine",
             "wfh-store-embedded",
             "wfh-store-redis",
+            "wfh-pattern",
+            "wfh-pull",
             "wfh-trigger-queue",
             "wfh-trigger-schedule",
+            "wfh-trigger-kafka",
+            "wfh-trigger-redis",
             "wfh-trigger-http",
             "wfh-admin",
         ],
@@ -98,7 +106,7 @@ fn crates_depend_only_downwards() {
 fn pure_crates_stay_pure() {
     let metadata = metadata();
     for package in metadata.workspace_packages() {
-        if !matches!(package.name.as_str(), "wfh-event" | "wfh-manifest") {
+        if !matches!(package.name.as_str(), "wfh-event" | "wfh-manifest" | "wfh-pattern") {
             continue;
         }
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {

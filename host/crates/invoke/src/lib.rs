@@ -31,8 +31,8 @@ pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, W
 pub use durable::{
     Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,
     DurablePolicy, Fate, Hold, InvocationState, InvocationStatus, KeyPolicy, Outside, Progress,
-    Record, RetryPolicy, Try, Verdict, Version, delivered, progress_key, settled_key,
-    settled_prefix,
+    Record, RetryPolicy, Try, Verdict, Version, delivered, progress_key, progress_prefix,
+    settled_key, settled_prefix,
 };
 pub use forward::{Appending, Forward, Sink};
 pub use http_event::{reply_from_response, request_from_item};

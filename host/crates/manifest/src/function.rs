@@ -17,7 +17,7 @@ use crate::read::{
 
 pub use allow::{Allow, FileGrant};
 pub use policy::{Backoff, Breaker, FailureDestination, Idempotency, Jitter, On, Retry};
-pub use secret::SecretSource;
+pub use secret::{SecretSource, Setting};
 
 table! {
     /// A function: a component, its bounds, its grants and what happens around a call.

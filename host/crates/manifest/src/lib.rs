@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, line_column, render};
 pub use feature::{Feature, FeatureUse};
 pub use function::{
     Allow, Backoff, Breaker, Build, FailureDestination, FileGrant, Function, Idempotency, InitMode,
-    Jitter, On, Retry, SecretSource,
+    Jitter, On, Retry, SecretSource, Setting,
 };
 pub use grant::{GrantError, HostPattern, HttpGrant, PortPattern, Scheme};
 pub use ipnet::IpNet;
@@ -47,7 +47,7 @@ pub use server::{
 };
 pub use store::{Durability, Kafka, Redis, Store, StoreKind};
 pub use trigger::{
-    Batch, HttpTrigger, KafkaOrder, KafkaStart, KafkaTrigger, Missed, Mode, QueueTrigger,
+    Batch, Filter, HttpTrigger, KafkaOrder, KafkaStart, KafkaTrigger, Missed, Mode, QueueTrigger,
     RedisOrder, RedisSource, RedisStart, RedisTrigger, Schedule, ScheduleTrigger, Trigger,
     Triggers,
 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::Setting;
 use crate::read::{Node, Reader, days, hours, minutes, table, words};
 
 table! {
@@ -59,8 +60,8 @@ table! {
     pub struct Kafka: Default {
         /// The brokers, `HOST:PORT` with commas between.
         brokers: String = "localhost:9092".to_owned(),
-        /// Any key of librdkafka.
-        options: BTreeMap<String, String>,
+        /// Any key of librdkafka, as a text, or as `{ env = "NAME" }` or `{ file = "..." }`.
+        options: BTreeMap<String, Setting>,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `[[trigger.KIND]]`: what calls functions.
 
+mod filter;
 mod http;
 mod kafka;
 mod queue;
@@ -8,12 +9,14 @@ mod schedule;
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde_json::Value as Json;
 use wfh_event::TriggerName;
 
 use crate::Route;
-use crate::read::{Declared, Node, Reader, Value, millis, minutes, table};
+use crate::read::{Declared, Node, Reader, Value, kibibytes, mebibytes, millis, minutes, table};
 
+pub use filter::Filter;
 pub use http::{HttpTrigger, Mode};
 pub use kafka::{KafkaOrder, KafkaStart, KafkaTrigger};
 pub use queue::QueueTrigger;
@@ -105,5 +108,10 @@ table! {
         size: u32 [1..=10_000] = 1,
         /// How long to wait for that many.
         window: Duration [millis(0)..=minutes(5)] = millis(0),
+        /// Bytes of their data at most; a larger event comes alone.
+        bytes_max: ByteSize [kibibytes(1)..=mebibytes(64)] = mebibytes(8),
+        /// Whether a batch whose call broke off is repeated in halves, to find the event that it
+        /// breaks off for.
+        bisect: bool = false,
     }
 }

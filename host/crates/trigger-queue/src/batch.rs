@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{Input, Invocation, Item, Outcome, Verdict, delivered, new_invocation_id};
+use wfh_invoke::{Invocation, Item, Outcome, Verdict, delivered};
+use wfh_pull::invocation;
 use wfh_store::{Claimed, Op, Receipt};
-use wfh_telemetry::TraceContext;
 
 use crate::trigger::Shared;
 
-/// What cannot be taken now is asked for again after this, unless the failure says.
-const PAUSE: Duration = Duration::from_millis(200);
 /// How long a host that stops waits for a store that does not answer.
 const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 
@@ -34,9 +32,10 @@ impl Batch {
         let Self { shared, entries } = self;
         let receipts: Vec<Receipt> =
             entries.iter().map(|claimed| claimed.receipt.clone()).collect();
-        let invocation = invocation(&shared, entries);
+        let items = entries.into_iter().map(|claimed| item(&shared, claimed)).collect();
+        let invocation = invocation(shared.config.target.clone(), items);
         tokio::select! {
-            outcomes = call(&shared, invocation) => pause_for(&shared, &outcomes),
+            outcomes = call(&shared, invocation) => shared.pause.follow(&outcomes),
             never = extend(&shared, &receipts) => match never {},
             () = shared.shutdown.cancel.cancelled() => give_back(&shared, receipts).await,
         }
@@ -56,25 +55,6 @@ async fn call(shared: &Shared, invocation: Invocation) -> Vec<Outcome> {
     }
 }
 
-fn invocation(shared: &Shared, entries: Vec<Claimed>) -> Invocation {
-    let items: Vec<Item> = entries.into_iter().map(|claimed| item(shared, claimed)).collect();
-    let only = match items.as_slice() {
-        [only] => Some(only),
-        _ => None,
-    };
-    let id = only.and_then(|item| Some(item.delivery.as_ref()?.invocation));
-    let hops = items.iter().filter_map(|item| Some(item.delivery.as_ref()?.hops));
-    Invocation {
-        id: id.unwrap_or_else(new_invocation_id),
-        target: shared.config.target.clone(),
-        deadline: None,
-        hops: hops.max().unwrap_or(0),
-        attempts_max: 1,
-        trace: only.and_then(|item| item.trace.clone()).unwrap_or_else(TraceContext::root),
-        input: Input::Events(items),
-    }
-}
-
 fn item(shared: &Shared, claimed: Claimed) -> Item {
     let config = &shared.config;
     let (receives, appended_at_ms) = (claimed.entry.receives, claimed.entry.appended_at_ms);
@@ -88,21 +68,9 @@ fn item(shared: &Shared, claimed: Claimed) -> Item {
     item.attributes.push(("trigger".to_owned(), config.name.clone()));
     if let Some(delivery) = &mut item.delivery {
         delivery.verdict = verdict;
+        delivery.bisect = config.bisect;
     }
     item
-}
-
-/// What the target cannot take now, it will not take at once either.
-fn pause_for(shared: &Shared, outcomes: &[Outcome]) {
-    let waits = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Failed(failure) if failure.class.is_pressure() => {
-            Some(failure.retry_after.unwrap_or(PAUSE))
-        }
-        Outcome::Failed(_) | Outcome::Done(_) | Outcome::Deferred { .. } => None,
-    });
-    if let Some(wait) = waits.max() {
-        shared.pause(wait);
-    }
 }
 
 async fn extend(shared: &Shared, receipts: &[Receipt]) -> Infallible {

@@ -23,6 +23,8 @@ pub struct QueueConfig {
     pub batch_window: Duration,
     /// The most bytes of entries that one call gets; a larger entry comes alone.
     pub batch_bytes_max: u64,
+    /// Whether a batch whose call broke off is repeated in halves.
+    pub bisect: bool,
     /// Calls at once.
     pub in_flight_max: usize,
     /// How long a claimed entry is hidden from others; it is extended while a call runs.

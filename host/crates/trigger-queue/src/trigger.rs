@@ -1,6 +1,6 @@
 //! Claims as much as can run, and no more.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 use wfh_invoke::{Dispatcher, Shutdown};
+use wfh_pull::Pause;
 use wfh_store::{Claim, Claimed, Clock, Store, StoreError};
 
 use crate::QueueConfig;
@@ -31,21 +32,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) shutdown: Shutdown,
-    paused_until: Mutex<Option<Instant>>,
-}
-
-impl Shared {
-    /// Claims nothing for a while: the target cannot take it.
-    pub(crate) fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *paused = Some(paused.map_or(until, |other| other.max(until)));
-    }
-
-    fn paused_until(&self) -> Option<Instant> {
-        let paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.filter(|until| *until > Instant::now())
-    }
+    pub(crate) pause: Pause,
 }
 
 impl QueueTrigger {
@@ -60,8 +47,8 @@ impl QueueTrigger {
         workers: Vec<Handle>,
         shutdown: Shutdown,
     ) -> Self {
-        let paused_until = Mutex::default();
-        let shared = Shared { config, store, clock, dispatcher, shutdown, paused_until };
+        let pause = Pause::default();
+        let shared = Shared { config, store, clock, dispatcher, shutdown, pause };
         Self { shared: Arc::new(shared), workers }
     }
 
@@ -81,7 +68,7 @@ impl QueueTrigger {
             };
             let (claimed, permits) = claimed.unwrap_or_else(|error| {
                 tracing::warn!(trigger = %shared.config.name, %error, "the queue cannot be read");
-                shared.pause(STORE_PAUSE);
+                shared.pause.for_at_least(STORE_PAUSE);
                 (Vec::new(), Vec::new())
             });
             for (entries, permit) in batches(claimed, shared.config.batch_size).zip(permits) {
@@ -107,7 +94,7 @@ type Claims = (Vec<Claimed>, Vec<OwnedSemaphorePermit>);
 async fn ready(shared: &Shared, permits: &Arc<Semaphore>) -> Result<(), StoreError> {
     // The semaphore is never closed. Nobody else takes from it, so the permit is there again.
     drop(permits.acquire().await);
-    if let Some(until) = shared.paused_until() {
+    if let Some(until) = shared.pause.until() {
         sleep_until(until).await;
     }
     shared.store.claimable(shared.config.queue.clone()).await

@@ -109,13 +109,19 @@ pub fn settled_prefix(source: &str) -> String {
 /// The key that says that a record is settled; `None` for a source with too long a name.
 #[must_use]
 pub fn settled_key(source: &str, position: u128) -> Option<Key> {
-    Key::new(&format!("{SETTLED}{source}/{position:032x}")).ok()
+    Key::new(&format!("{}{position:032x}", settled_prefix(source))).ok()
+}
+
+/// The prefix of the keys that say how far records of a source have come.
+#[must_use]
+pub fn progress_prefix(source: &str) -> String {
+    format!("{PROGRESS}{source}/")
 }
 
 /// The key under which it is kept how far a record of an ordered lane has come.
 #[must_use]
 pub fn progress_key(source: &str, position: u128) -> Option<Key> {
-    Key::new(&format!("{PROGRESS}{source}/{position:032x}")).ok()
+    Key::new(&format!("{}{position:032x}", progress_prefix(source))).ok()
 }
 
 impl Outside {

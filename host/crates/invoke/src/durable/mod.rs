@@ -19,7 +19,9 @@ mod state;
 mod text;
 
 pub use accept::{Accepted, Acceptor};
-pub use hold::{Delivery, Fate, Hold, Outside, progress_key, settled_key, settled_prefix};
+pub use hold::{
+    Delivery, Fate, Hold, Outside, progress_key, progress_prefix, settled_key, settled_prefix,
+};
 pub use job::{Verdict, delivered};
 pub use letter::{DEAD_LETTERS, DeadLetter};
 pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy, Version};

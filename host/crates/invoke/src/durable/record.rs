@@ -128,12 +128,27 @@ impl Progress {
         self.tries.push(Try { at_ms, class: class.as_str().to_owned(), detail });
     }
 
-    pub(crate) fn to_bytes(&self) -> Bytes {
+    /// Tries that ended.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The same, with one more try: one whose end the host may not see.
+    #[must_use]
+    pub fn started(&self) -> Self {
+        Self { attempts: self.attempts.saturating_add(1), ..self.clone() }
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
         encode(self)
     }
 
     /// A state that is empty or not ours counts as a beginning.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         serde_json::from_slice(bytes).unwrap_or_default()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use toml::de::DeValue;
 
 use crate::read::{Either, Node, Reader, Value, either, table};
 
@@ -42,5 +43,27 @@ impl Value for SecretSource {
 
     fn schema() -> Json {
         RawSecret::schema()
+    }
+}
+
+/// A setting of an outside client: a text, or a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// As the manifest has it.
+    Text(String),
+    /// Read by the host, and never printed.
+    Secret(SecretSource),
+}
+
+impl Value for Setting {
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            DeValue::Table(_) => SecretSource::read(node, reader).map(Self::Secret),
+            _ => String::read(node, reader).map(Self::Text),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "anyOf": [String::schema(), SecretSource::schema()] })
     }
 }

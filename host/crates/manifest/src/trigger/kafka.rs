@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 use wfh_event::{Target, TriggerName};
 
-use super::{Batch, TriggerKind};
+use super::{Batch, Filter, TriggerKind};
+use crate::Setting;
 use crate::read::{Misfit, Node, OneOrMany, Reader, Text, Value, expandable, table, word, words};
 
 table! {
@@ -33,8 +34,12 @@ table! {
         in_flight_max: u32 [1..=1_000_000] = 256,
         /// Where a group without commits begins: `earliest`, `latest` or `{ timestamp = "..." }`.
         start: KafkaStart = KafkaStart::Earliest,
-        /// Any key of librdkafka.
-        options: BTreeMap<String, String>,
+        /// Which records are given to the target: patterns on `key`, `headers` and `value`.
+        filter: Filter,
+        /// Its share of the target's `concurrency`, beside others that lead there.
+        weight: u32 [1..=1_000] = 1,
+        /// Any key of librdkafka, as a text, or as `{ env = "NAME" }` or `{ file = "..." }`.
+        options: BTreeMap<String, Setting>,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use wfh_event::{Target, TriggerName};
 
-use super::{Batch, TriggerKind};
+use super::{Batch, Filter, TriggerKind};
 use crate::read::{Either, Node, Reader, Value, either, hours, seconds, table, words};
 
 /// Entries of a Redis stream or list.
@@ -30,6 +30,14 @@ pub struct RedisTrigger {
     pub start: RedisStart,
     /// How long an entry may stay unacknowledged before another consumer claims it.
     pub visibility: Duration,
+    /// Entries that were read and are not acknowledged.
+    pub in_flight_max: u32,
+    /// Which entries are given to the target.
+    pub filter: Filter,
+    /// Whether entries that every group has acknowledged are removed from the stream.
+    pub trim: bool,
+    /// Its share of the target's `concurrency`.
+    pub weight: u32,
 }
 
 /// What a Redis trigger reads.
@@ -66,6 +74,14 @@ table! {
         start: RedisStart = RedisStart::Earliest,
         /// How long an entry may stay unacknowledged before another consumer claims it.
         visibility: Duration [seconds(1)..=hours(12)] = seconds(30),
+        /// Entries that were read and are not acknowledged.
+        in_flight_max: u32 [1..=1_000_000] = 256,
+        /// Which entries are given to the target: patterns on `headers` and `value`.
+        filter: Filter,
+        /// Whether entries that every group of the stream has acknowledged are removed from it.
+        trim: bool = false,
+        /// Its share of the target's `concurrency`, beside others that lead there.
+        weight: u32 [1..=1_000] = 1,
     }
 }
 
@@ -96,6 +112,14 @@ impl Value for RedisTrigger {
             Either::First(stream) => RedisSource::Stream(stream),
             Either::Second(list) => RedisSource::List(list),
         };
+        if let RedisSource::List(_) = source {
+            if raw.order == RedisOrder::Stream {
+                reader.report_at(node, "order", "only a `stream` has an order");
+            }
+            if raw.trim {
+                reader.report_at(node, "trim", "only a `stream` is trimmed");
+            }
+        }
         Some(Self {
             given_name: raw.name,
             url: raw.url,
@@ -107,6 +131,10 @@ impl Value for RedisTrigger {
             order: raw.order,
             start: raw.start,
             visibility: raw.visibility,
+            in_flight_max: raw.in_flight_max,
+            filter: raw.filter,
+            trim: raw.trim,
+            weight: raw.weight,
         })
     }
 

@@ -1,3 +1,4 @@
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
@@ -75,6 +76,7 @@ fn world(takes: Duration, edit: impl FnOnce(&mut QueueConfig)) -> World {
         path: None,
         batch_size: 1,
         batch_window: Duration::ZERO,
+        bisect: false,
         batch_bytes_max: 1 << 20,
         in_flight_max: 4,
         visibility: Duration::from_secs(30),

@@ -1,0 +1,25 @@
+//! The call that pulled items make.
+
+use wfh_event::Target;
+use wfh_invoke::{Input, Invocation, Item, new_invocation_id};
+use wfh_telemetry::TraceContext;
+
+/// One call with all `items`. A single one is the invocation that its delivery names, in its trace.
+#[must_use]
+pub fn invocation(target: Target, items: Vec<Item>) -> Invocation {
+    let only = match items.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    };
+    let id = only.and_then(|item| Some(item.delivery.as_ref()?.invocation));
+    let hops = items.iter().filter_map(|item| Some(item.delivery.as_ref()?.hops));
+    Invocation {
+        id: id.unwrap_or_else(new_invocation_id),
+        target,
+        deadline: None,
+        hops: hops.max().unwrap_or(0),
+        attempts_max: 1,
+        trace: only.and_then(|item| item.trace.clone()).unwrap_or_else(TraceContext::root),
+        input: Input::Events(items),
+    }
+}
