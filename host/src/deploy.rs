@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
 use wfh_invoke::{
     Acceptor, Appending, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
-    FunctionState, FunctionStatus, HostLimit, Invoke, RecordBudget, Router, Slot, Stacked, Status,
-    Takes,
+    FunctionState, FunctionStatus, HostLimit, Invoke, RecordBudget, Router, Sink, Slot, Stacked,
+    Status, Takes,
 };
 use wfh_manifest::{Manifest, Mode, RouteTable};
 use wfh_trigger_http::{Route, RouteMode, Routes};
@@ -18,6 +19,7 @@ use wfh_trigger_http::{Route, RouteMode, Routes};
 use crate::error::Error;
 use crate::load::{Loaded, Loading, Source};
 use crate::manifest_file::ManifestFile;
+use crate::outside;
 use crate::progress::Compiling;
 use crate::pulling::{self, Pulling};
 use crate::settings::{self, Secrets};
@@ -37,6 +39,8 @@ pub(crate) struct Deployment {
     pub(crate) routes: Routes,
     durability: Option<Durability>,
     pulling: Option<Pulling>,
+    /// What clients of outside servers run on.
+    runtime: Handle,
     functions: Functions,
     /// What was applied last.
     manifest: Option<Manifest>,
@@ -58,7 +62,7 @@ type Made = (Takes, String);
 
 impl Deployment {
     /// A deployment of nothing yet: what it deploys is called through `dispatcher` and shows in
-    /// `status`.
+    /// `status`. It MUST be made inside a runtime.
     pub(crate) fn new(
         engine: Arc<Engine>,
         manifest: &Manifest,
@@ -77,6 +81,7 @@ impl Deployment {
             routes: Routes::new(ArcSwap::from_pointee(RouteTable::default())),
             durability,
             pulling: None,
+            runtime: Handle::current(),
             functions: HashMap::new(),
             manifest: None,
         }
@@ -106,9 +111,9 @@ impl Deployment {
         if let Some(durability) = &self.durability {
             durability.targets.replace(pulling::places(&file.manifest)?);
         }
-        self.dispatcher.replace(self.router(file, &functions));
+        self.dispatcher.replace(self.router(file, &functions)?);
         if let Some(pulling) = &mut self.pulling {
-            pulling.apply(&file.manifest)?;
+            pulling.apply(file)?;
         }
         self.routes.store(routes.into());
         self.functions = functions;
@@ -118,11 +123,9 @@ impl Deployment {
         Ok(true)
     }
 
-    /// Lets `pulling` take work to what is deployed, now and after each change.
-    pub(crate) fn pull(&mut self, mut pulling: Pulling) -> Result<(), Error> {
-        if let Some(manifest) = &self.manifest {
-            pulling.apply(manifest)?;
-        }
+    /// Lets `pulling` take work to what is deployed of `file`, now and after each change.
+    pub(crate) fn pull(&mut self, file: &ManifestFile, mut pulling: Pulling) -> Result<(), Error> {
+        pulling.apply(file)?;
         self.pulling = Some(pulling);
         Ok(())
     }
@@ -204,23 +207,29 @@ impl Deployment {
         Some(Deployed { slot, stacked, policy, source, made, figures, facts })
     }
 
-    fn router(&self, file: &ManifestFile, functions: &Functions) -> Router {
+    fn router(&self, file: &ManifestFile, functions: &Functions) -> Result<Router, Error> {
         let mut router = Router::default();
         for (name, deployed) in functions {
             router.insert(Target::Function(name.clone()), deployed.stacked.clone());
         }
+        let Some(durability) = &self.durability else { return Ok(router) };
+        let _entered = self.runtime.enter();
+        let mut insert = |target: Target, sink: Arc<dyn Sink>| {
+            let hops_max = file.manifest.limits.hops_max;
+            let forward = Forward::new(target.clone(), hops_max, durability.clone(), sink);
+            let invoke: Arc<dyn Invoke> = Arc::new(forward);
+            router.insert(target, Stacked::of(invoke));
+        };
         let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
         let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
         for target in queues.chain(topics) {
-            if let Some(durability) = &self.durability {
-                let sink = Appending::new(target.clone(), Arc::clone(&durability.targets));
-                let hops_max = file.manifest.limits.hops_max;
-                let forward = Forward::new(target.clone(), hops_max, durability.clone(), sink);
-                let invoke: Arc<dyn Invoke> = Arc::new(forward);
-                router.insert(target, Stacked::of(invoke));
-            }
+            let sink = Appending::new(target.clone(), Arc::clone(&durability.targets));
+            insert(target, Arc::new(sink));
         }
-        router
+        for name in file.manifest.streams.keys() {
+            insert(Target::Stream(name.clone()), outside::sink(file, name)?);
+        }
+        Ok(router)
     }
 
     fn routes_of(

@@ -20,6 +20,7 @@ mod load;
 mod log;
 mod manifest_file;
 mod output;
+mod outside;
 mod progress;
 mod pulling;
 mod ring;

@@ -15,6 +15,8 @@ const ERRORS_SHOWN_MAX: usize = 200;
 const OFFERED: &[Feature] = &[
     Feature::Queues,
     Feature::Topics,
+    Feature::Streams,
+    Feature::KafkaTrigger,
     Feature::QueueTrigger,
     Feature::ScheduleTrigger,
     Feature::Idempotency,

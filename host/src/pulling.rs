@@ -7,15 +7,26 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use wfh_event::{QueueName, Target};
-use wfh_invoke::{Dispatcher, Durability, Place, Shutdown, queue_key};
+use wfh_invoke::{Dispatcher, Durability, Place, Shutdown, Status, queue_key};
 use wfh_manifest::{Manifest, Missed, Queue, QueueOrder, QueueTrigger, Schedule};
 use wfh_store::NameTooLong;
+use wfh_trigger_kafka::{KafkaConfig, KafkaTrigger};
 use wfh_trigger_queue::QueueConfig;
 use wfh_trigger_schedule::{ScheduleConfig, ScheduleTrigger, When, WhenError};
 
 use crate::error::Error;
+use crate::manifest_file::ManifestFile;
+use crate::outside;
 
-/// What one call gets of a function's own queue at most: its calls are single.
+/// Events that go to a stream at once.
+const OUTBOX_BATCH_SIZE: u32 = 100;
+/// Batches of one outbox at once: what is in flight at a kill may be sent again, with equal ids.
+const OUTBOX_IN_FLIGHT_MAX: usize = 4;
+/// How long an event is hidden while it goes to its stream; it is extended.
+const OUTBOX_VISIBILITY: Duration = Duration::from_secs(30);
+/// Events that wait for a stream at most, when something is sent to it.
+const OUTBOX_DEPTH_MAX: u64 = 1_000_000;
+/// What one call gets of a queue of the host's own at most.
 const OWN_BATCH_BYTES_MAX: u64 = 8 << 20;
 /// Calls at once of a target that is no function: it only appends.
 const APPENDS_IN_FLIGHT_MAX: usize = 16;
@@ -34,6 +45,7 @@ struct Pulled {
 #[derive(Debug, Clone, PartialEq)]
 enum What {
     Queue(QueueConfig),
+    Kafka(Box<KafkaConfig>),
     /// A schedule by everything that makes it.
     Schedule {
         trigger: wfh_manifest::ScheduleTrigger,
@@ -46,6 +58,8 @@ enum What {
 enum Puller {
     /// The queue of a function's asynchronous calls.
     Function(String),
+    /// The outbox of a stream.
+    Stream(String),
     /// A trigger of the manifest.
     Trigger(String),
 }
@@ -53,7 +67,7 @@ enum Puller {
 impl Puller {
     fn name(&self) -> &str {
         match self {
-            Self::Function(name) | Self::Trigger(name) => name,
+            Self::Function(name) | Self::Stream(name) | Self::Trigger(name) => name,
         }
     }
 }
@@ -62,6 +76,7 @@ impl Puller {
 pub(crate) struct Pulling {
     durability: Durability,
     dispatcher: Dispatcher,
+    status: Arc<Status>,
     workers: Vec<Handle>,
     shutdown: Shutdown,
     tasks: TaskTracker,
@@ -73,17 +88,19 @@ impl Pulling {
     pub(crate) fn new(
         durability: Durability,
         dispatcher: Dispatcher,
+        status: Arc<Status>,
         workers: Vec<Handle>,
         shutdown: Shutdown,
         tasks: TaskTracker,
     ) -> Self {
-        Self { durability, dispatcher, workers, shutdown, tasks, running: BTreeMap::new() }
+        let running = BTreeMap::new();
+        Self { durability, dispatcher, status, workers, shutdown, tasks, running }
     }
 
-    /// Makes the triggers of `manifest` run, and no others. Those that stay as they were go on;
+    /// Makes the triggers of `file` run, and no others. Those that stay as they were go on;
     /// calls in flight of others finish.
-    pub(crate) fn apply(&mut self, manifest: &Manifest) -> Result<(), Error> {
-        let mut wanted = wanted(manifest)?;
+    pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<(), Error> {
+        let mut wanted = wanted(file)?;
         self.running.retain(|name, pulled| {
             let stays = wanted.get(name) == Some(&pulled.what);
             if stays {
@@ -118,6 +135,16 @@ impl Pulling {
                 );
                 self.tasks.spawn_on(trigger.run(), worker);
             }
+            What::Kafka(config) => {
+                let (config, workers) = (KafkaConfig::clone(config), self.workers.clone());
+                let (dispatcher, status) = (self.dispatcher.clone(), Arc::clone(&self.status));
+                // It takes the runtime that it is made in.
+                let _entered = worker.enter();
+                let trigger =
+                    KafkaTrigger::new(config, store, dispatcher, workers, status, shutdown);
+                let trigger = trigger.map_err(|error| never(&error))?;
+                self.tasks.spawn_on(trigger.run(), worker);
+            }
             What::Schedule { trigger } => {
                 let config = schedule(name, trigger).map_err(|error| never(&error))?;
                 let targets = Arc::clone(targets);
@@ -148,6 +175,12 @@ pub(crate) fn places(manifest: &Manifest) -> Result<HashMap<Target, Vec<Place>>,
         let place = of_queue(&target, queue).map_err(|error| never(&error))?;
         places.insert(target, vec![place]);
     }
+    for name in manifest.streams.keys() {
+        let target = Target::Stream(name.clone());
+        let queue = queue_key(&target).map_err(|error| never(&error))?;
+        let place = Place { queue, group: None, depth_max: OUTBOX_DEPTH_MAX, dedup: None };
+        places.insert(target, vec![place]);
+    }
     for (name, topic) in &manifest.topics {
         let subscribers = topic.subscribers.iter().filter_map(|target| places.get(target));
         let all = subscribers.flatten().cloned().collect();
@@ -165,8 +198,18 @@ fn of_queue(target: &Target, queue: &Queue) -> Result<Place, NameTooLong> {
     Ok(Place { queue: queue_key(target)?, group, depth_max, dedup })
 }
 
-fn wanted(manifest: &Manifest) -> Result<BTreeMap<Puller, What>, Error> {
+fn wanted(file: &ManifestFile) -> Result<BTreeMap<Puller, What>, Error> {
+    let manifest = &file.manifest;
     let mut wanted = BTreeMap::new();
+    for name in manifest.streams.keys() {
+        let target = Target::Stream(name.clone());
+        let config = outbox(&target).map_err(|error| never(&error))?;
+        wanted.insert(Puller::Stream(config.name.clone()), What::Queue(config));
+    }
+    for trigger in &manifest.triggers.kafka {
+        let what = What::Kafka(Box::new(outside::kafka(file, trigger)?));
+        wanted.insert(Puller::Trigger(trigger.name.to_string()), what);
+    }
     for name in manifest.functions.keys() {
         let target = Target::Function(name.clone());
         let config = own_queue(manifest, &target).map_err(|error| never(&error))?;
@@ -202,6 +245,24 @@ fn own_queue(manifest: &Manifest, target: &Target) -> Result<QueueConfig, NameTo
     })
 }
 
+/// What is on its way to a stream outside. It stays as long as the brokers are away.
+fn outbox(target: &Target) -> Result<QueueConfig, NameTooLong> {
+    Ok(QueueConfig {
+        name: target.to_string(),
+        queue: queue_key(target)?,
+        target: target.clone(),
+        path: None,
+        batch_size: OUTBOX_BATCH_SIZE,
+        batch_window: Duration::ZERO,
+        batch_bytes_max: OWN_BATCH_BYTES_MAX,
+        bisect: false,
+        in_flight_max: OUTBOX_IN_FLIGHT_MAX,
+        visibility: OUTBOX_VISIBILITY,
+        receives_max: u32::MAX,
+        retention: None,
+    })
+}
+
 fn queue(
     manifest: &Manifest,
     name: &str,
@@ -230,11 +291,16 @@ fn rules(manifest: &Manifest, name: &QueueName) -> Queue {
 
 /// A queue's share of its target's concurrency: what one queue claims, it claims for permits that
 /// others cannot take from it, so that a flood in one does not starve the others.
-fn in_flight(manifest: &Manifest, target: &Target, weight: u32) -> usize {
+pub(crate) fn in_flight(manifest: &Manifest, target: &Target, weight: u32) -> usize {
     let Target::Function(name) = target else { return APPENDS_IN_FLIGHT_MAX };
     let concurrency = manifest.functions.get(name).map_or(1, |function| function.concurrency);
-    let others = manifest.triggers.queue.iter().filter(|trigger| trigger.config.target == *target);
-    let total = others.map(|trigger| trigger.config.weight).fold(1, u32::saturating_add);
+    let triggers = &manifest.triggers;
+    let queues = triggers.queue.iter().map(|one| (&one.config.target, one.config.weight));
+    let kafka = triggers.kafka.iter().map(|one| (&one.config.target, one.config.weight));
+    let redis = triggers.redis.iter().map(|one| (&one.config.target, one.config.weight));
+    let all = queues.chain(kafka).chain(redis);
+    let beside = all.filter(|(other, _)| *other == target).map(|(_, weight)| weight);
+    let total = beside.fold(1, u32::saturating_add);
     let share = u64::from(concurrency) * u64::from(weight) / u64::from(total);
     usize::try_from(share).unwrap_or(usize::MAX).max(1)
 }

@@ -146,8 +146,9 @@ async fn run(
     if let Some(durability) = durability.clone() {
         let (dispatcher, workers) = (deployment.dispatcher.clone(), workers.handles());
         let (shutdown, tasks) = (shutdown.clone(), pulling.clone());
-        let pulling = Pulling::new(durability, dispatcher, workers, shutdown, tasks);
-        deployment.pull(pulling)?;
+        let status = Arc::clone(&status);
+        let pulling = Pulling::new(durability, dispatcher, status, workers, shutdown, tasks);
+        deployment.pull(&file, pulling)?;
     }
     announce(http.as_ref(), admin_address, &file)?;
     if let Some(error) = failed {

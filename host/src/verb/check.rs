@@ -15,7 +15,7 @@ use crate::load::Loading;
 use crate::manifest_file::ManifestFile;
 use crate::progress::Compiling;
 use crate::settings::{self, Secrets};
-use crate::{build, output, store};
+use crate::{build, output, outside, store};
 
 /// `wfh check`
 #[derive(Debug, Args)]
@@ -50,6 +50,7 @@ fn problems(file: &ManifestFile) -> Vec<String> {
         problems.push(format!("{}: {place}", error.code()));
     }
     problems.extend(build::jobs(file, &file.data_dir(None)).err().unwrap_or_default());
+    problems.extend(outside::check(file).into_iter().map(said));
     for (name, function) in &file.manifest.functions {
         problems.extend(of_machine(file, name, function));
     }

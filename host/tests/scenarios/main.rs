@@ -27,6 +27,7 @@ mod connection;
 mod doctor;
 mod grants;
 mod invoke;
+mod kafka;
 mod kinds;
 mod limits;
 mod logs;

@@ -31,7 +31,7 @@ pub fn event_from_request(
     let event = if parts.headers.contains_key("ce-specversion") {
         binary(&parts.headers, content_type, data).map_err(|error| invalid(&error))?
     } else if content_type.as_deref().is_some_and(is_structured) {
-        structured(&body)?
+        event_from_structured(&body)?
     } else {
         let mut event = Event::new(id.into(), &**route, "wfh.http.request");
         event.subject = Some(parts.uri.path().to_owned());
@@ -83,13 +83,18 @@ fn binary(
     Event::from_attributes(pairs, content_type, data)
 }
 
-fn is_structured(content_type: &str) -> bool {
+/// Whether a media type is that of a CloudEvent in structured mode, as JSON.
+#[must_use]
+pub fn is_structured(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/cloudevents+json")
 }
 
 /// Structured mode: one JSON object, with `data` as JSON or `data_base64` as bytes.
-fn structured(body: &[u8]) -> Result<Event, Failure> {
+///
+/// # Errors
+/// Class `Invalid` when it is no event.
+pub fn event_from_structured(body: &[u8]) -> Result<Event, Failure> {
     let mut document: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(body).map_err(|error| invalid(&error))?;
     let json = document.remove("data").filter(|data| !data.is_null());

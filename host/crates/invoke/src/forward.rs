@@ -30,11 +30,11 @@ pub trait Sink: Send + Sync {
 }
 
 /// Moves events from one place to another, in one commit each.
-pub struct Forward<S> {
+pub struct Forward {
     target: Target,
     hops_max: u8,
     host: Durability,
-    sink: S,
+    sink: Arc<dyn Sink>,
 }
 
 /// An event on its way.
@@ -43,11 +43,11 @@ struct Going {
     record: Arc<Record>,
 }
 
-impl<S: Sink> Forward<S> {
+impl Forward {
     /// Forwards to `sink`, which is `target`, what has not come through more than `hops_max`
     /// functions and queues.
     #[must_use]
-    pub fn new(target: Target, hops_max: u8, host: Durability, sink: S) -> Self {
+    pub fn new(target: Target, hops_max: u8, host: Durability, sink: Arc<dyn Sink>) -> Self {
         Self { target, hops_max, host, sink }
     }
 
@@ -183,7 +183,7 @@ fn going(mut item: Item, trace: &TraceContext) -> Result<Going, Failure> {
     Ok(Going { delivery: *delivery, record })
 }
 
-impl<S: Sink> Invoke for Forward<S> {
+impl Invoke for Forward {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         Box::pin(async move {
             let Input::Events(items) = invocation.input else {

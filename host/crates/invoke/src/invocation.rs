@@ -100,7 +100,8 @@ impl Item {
 }
 
 /// The key of an event unless its sender gives another: what CloudEvents holds to be unique.
-pub(crate) fn event_key(source: &str, id: &str) -> String {
+#[must_use]
+pub fn event_key(source: &str, id: &str) -> String {
     format!("{source}#{id}")
 }
 

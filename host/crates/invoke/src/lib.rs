@@ -26,7 +26,9 @@ mod status;
 mod targets;
 
 pub use body::{Body, LimitedBody, bytes_body, collect_body, empty_body};
-pub use cloud_event::{event_from_request, response_from_reply};
+pub use cloud_event::{
+    event_from_request, event_from_structured, is_structured, response_from_reply,
+};
 pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, WeakDispatcher};
 pub use durable::{
     Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,
@@ -37,7 +39,7 @@ pub use durable::{
 pub use forward::{Appending, Forward, Sink};
 pub use http_event::{reply_from_response, request_from_item};
 pub use id::new_invocation_id;
-pub use invocation::{HttpInput, HttpOrigin, Input, Invocation, Item};
+pub use invocation::{HttpInput, HttpOrigin, Input, Invocation, Item, event_key};
 pub use layer::{
     Adapt, Admit, Bounds, Breaker, BreakerCell, BreakerPolicy, BreakerState, Concurrency, Deadline,
     HostLimit, Takes, Trace,
@@ -57,8 +59,6 @@ pub use status::{
     Status,
 };
 pub use targets::{DirectPublisher, Place, Targets, queue_key};
-
-pub(crate) use invocation::event_key;
 
 use futures_util::future::BoxFuture;
 

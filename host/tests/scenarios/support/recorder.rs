@@ -20,6 +20,8 @@ pub(crate) struct Effect {
     pub(crate) id: String,
     pub(crate) attempt: u32,
     pub(crate) key: String,
+    /// How many events the call had, where the guest tells.
+    pub(crate) size: usize,
     /// The header of the call.
     pub(crate) event_key: String,
 }
@@ -87,6 +89,7 @@ fn effect(request: &Request<Incoming>) -> Effect {
         id: part("id"),
         attempt: part("attempt").parse().unwrap_or_default(),
         key: part("key"),
+        size: part("size").parse().unwrap_or_default(),
         event_key: header.map_or("", |value| value.to_str().unwrap_or_default()).to_owned(),
     }
 }

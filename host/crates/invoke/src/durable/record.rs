@@ -220,8 +220,10 @@ impl Record {
         self.hops
     }
 
-    /// The item that it was, on try number `attempt`, for an HTTP function to be posted to `path`.
-    pub(crate) fn item(&self, attempt: u32, path: Option<Arc<str>>) -> Option<Item> {
+    /// The item that it was, on try number `attempt`, for an HTTP function to be posted to `path`;
+    /// `None` if it was not written by this host and is no event.
+    #[must_use]
+    pub fn item(&self, attempt: u32, path: Option<Arc<str>>) -> Option<Item> {
         let headers = self.headers.iter();
         let path = path.or_else(|| self.path.as_deref().map(Arc::from));
         Some(Item {

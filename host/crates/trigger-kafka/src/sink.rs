@@ -1,0 +1,124 @@
+//! Events to a topic, out of the outbox of a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::types::RDKafkaErrorCode;
+use wfh_event::{Failure, FailureClass};
+use wfh_invoke::{Record, Sink};
+use wfh_store::Op;
+use wfh_telemetry::{TRACEPARENT, TRACESTATE};
+
+use crate::record::{CE_PREFIX, CONTENT_TYPE, HOPS};
+use crate::{KafkaTriggerError, Settings};
+
+/// How long an event waits that the brokers do not take now.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long a record may wait for room in the client.
+const ROOM_MAX: Duration = Duration::from_secs(10);
+
+/// What a producer has unless the manifest says otherwise.
+const OURS: &[(&str, &str)] = &[
+    ("enable.idempotence", "true"),
+    ("linger.ms", "2"),
+    ("message.timeout.ms", "30000"),
+    ("queue.buffering.max.messages", "10000"),
+    ("queue.buffering.max.kbytes", "65536"),
+    ("reconnect.backoff.max.ms", "2000"),
+];
+
+/// A topic as a target.
+pub struct KafkaSink {
+    topic: String,
+    producer: FutureProducer,
+}
+
+impl KafkaSink {
+    /// Sends to `topic`. It MUST be made inside a runtime; no broker is asked yet.
+    ///
+    /// # Errors
+    /// The options are not librdkafka's.
+    pub fn new(settings: &Settings, topic: String) -> Result<Self, KafkaTriggerError> {
+        settings.check()?;
+        Ok(Self { topic, producer: settings.client(OURS).create()? })
+    }
+
+    async fn send(&self, record: &Record) -> Result<Vec<Op>, Failure> {
+        let Some(item) = record.item(1, None) else {
+            return Err(Failure::new(FailureClass::Invalid, "it is no event"));
+        };
+        let mut headers = Headers(OwnedHeaders::new());
+        for (name, value) in item.event.attributes() {
+            headers.add(&format!("{CE_PREFIX}{name}"), value.as_bytes());
+        }
+        if let Some(content_type) = &item.event.datacontenttype {
+            headers.add(CONTENT_TYPE, content_type.as_bytes());
+        }
+        if let Some(trace) = &item.trace {
+            headers.add(TRACEPARENT.as_str(), trace.to_string().as_bytes());
+            if let Some(state) = trace.tracestate() {
+                headers.add(TRACESTATE.as_str(), state.as_bytes());
+            }
+        }
+        headers.add(HOPS, record.hops().saturating_add(1).to_string().as_bytes());
+        for (name, value) in item.headers.iter().filter(|(name, _)| !is_ours(name)) {
+            headers.add(name, value);
+        }
+        let kafka = FutureRecord {
+            topic: &self.topic,
+            partition: None,
+            payload: item.event.data.as_deref(),
+            key: item.key.as_deref(),
+            timestamp: None,
+            headers: Some(headers.0),
+        };
+        match self.producer.send(kafka, ROOM_MAX).await {
+            Ok(_) => Ok(Vec::new()),
+            Err((error, _)) => Err(refused(&error)),
+        }
+    }
+}
+
+/// Of an event that is passed on, what the headers above say is not said twice.
+fn is_ours(name: &str) -> bool {
+    name.starts_with(CE_PREFIX)
+        || [CONTENT_TYPE, HOPS, TRACEPARENT.as_str(), TRACESTATE.as_str()]
+            .iter()
+            .any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
+struct Headers(OwnedHeaders);
+
+impl Headers {
+    fn add(&mut self, key: &str, value: &[u8]) {
+        let headers = std::mem::take(&mut self.0);
+        self.0 = headers.insert(Header { key, value: Some(value) });
+    }
+}
+
+/// What another try does not mend is given up; everything else waits.
+fn refused(error: &KafkaError) -> Failure {
+    let detail = error.to_string();
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::InvalidRecord,
+        ) => Failure::new(FailureClass::Rejected, detail),
+        _ => Failure::new(FailureClass::Unavailable, detail).with_retry_after(PAUSE),
+    }
+}
+
+impl Sink for KafkaSink {
+    fn bring<'a>(
+        &'a self,
+        events: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Vec<Result<Vec<Op>, Failure>>> {
+        Box::pin(join_all(events.iter().map(|record| self.send(record))))
+    }
+}
