@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -24,6 +24,9 @@ use crate::{KafkaConfig, start};
 /// go on meanwhile.
 const HAND_OVER_MAX: Duration = Duration::from_secs(5);
 
+/// How long the same error is not told again.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// A topic and the number of a partition.
 pub(crate) type PartitionId = (String, i32);
 
@@ -37,6 +40,8 @@ pub(crate) struct Context {
     workers: Vec<Handle>,
     consumer: OnceLock<Weak<Consumer>>,
     partitions: Mutex<HashMap<PartitionId, Partition>>,
+    /// The last error that was told.
+    told: Mutex<Option<(Option<RDKafkaErrorCode>, Instant)>>,
 }
 
 impl Context {
@@ -48,8 +53,8 @@ impl Context {
     ) -> Self {
         let runtime = workers.first().cloned().unwrap_or_else(Handle::current);
         let (committing, consumer) = (Arc::default(), OnceLock::new());
-        let partitions = Mutex::default();
-        Self { config, puller, committing, status, runtime, workers, consumer, partitions }
+        let (partitions, told) = (Mutex::default(), Mutex::default());
+        Self { config, puller, committing, status, runtime, workers, consumer, partitions, told }
     }
 
     /// Lets the callbacks reach their consumer.
@@ -86,9 +91,19 @@ impl Context {
         }
     }
 
+    /// Tells of an error that librdkafka gets over by itself; of brokers that are away it says so
+    /// again and again.
     pub(crate) fn failed(&self, error: &KafkaError) {
+        let (code, now) = (error.rdkafka_error_code(), Instant::now());
+        {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.is_some_and(|(last, at)| last == code && now - at < SILENCE) {
+                return;
+            }
+            *told = Some((code, now));
+        }
         let trigger = &self.config.pull.name;
-        match error.rdkafka_error_code() {
+        match code {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 tracing::warn!(%trigger, topics = ?self.config.topics, "a topic does not exist (yet)");
             }
@@ -173,16 +188,21 @@ impl ClientContext for Context {
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Warning => tracing::warn!(%trigger, facility, message, "librdkafka"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            | RDKafkaLogLevel::Warning
+                if facility != "FAIL" =>
+            {
+                tracing::warn!(%trigger, facility, message, "librdkafka")
+            }
+            _ => {
                 tracing::debug!(%trigger, facility, message, "librdkafka");
             }
         }
     }
 
+    /// A poll gives the same error.
     fn error(&self, error: KafkaError, reason: &str) {
         let trigger = &self.config.pull.name;
-        tracing::warn!(%trigger, %error, reason, "Kafka");
+        tracing::debug!(%trigger, %error, reason, "Kafka");
     }
 }
 

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use wfh_event::{Event, EventId, Failure};
+use wfh_event::{Event, EventId, Failure, Target};
 use wfh_store::{Expect, Key, Op};
 use wfh_telemetry::TRACEPARENT;
 
 use super::key::hex;
-use super::record::{Progress, Record, StoredClaim, Try, encode};
+use super::record::{Progress, Record, StoredClaim, Try, encode, shortened};
 use super::retry::Condition;
-use crate::EventReply;
+use crate::{EventReply, Outgoing};
 
 /// The keys of dead letters begin with it.
 pub const DEAD_LETTERS: &str = "dead-letter/";
@@ -130,6 +130,44 @@ impl Ended<'_> {
             Ok(_) => Condition::Success,
             Err((_, condition)) => condition,
         }
+    }
+
+    /// What a destination receives. A stream gets an event that failed as it came, so that whoever
+    /// reads the stream can send it again; others get a record of the end.
+    pub(crate) fn outgoing(&self, target: &Target) -> Outgoing {
+        let hops = self.record.hops.saturating_add(1);
+        let outgoing = |event| {
+            let (target, headers) = (target.clone(), Vec::new());
+            Outgoing { target, event, key: None, headers, delay: None, hops }
+        };
+        let (Target::Stream(_), Err((failure, condition))) = (target, self.result) else {
+            return outgoing(self.event());
+        };
+        let Some(item) = self.record.item(self.progress.attempts, None) else {
+            return outgoing(self.event());
+        };
+        let mut headers = item.headers;
+        headers.extend(self.error_headers(failure, condition));
+        Outgoing { key: item.key, headers, ..outgoing(item.event) }
+    }
+
+    /// Why an event failed, beside its own headers.
+    fn error_headers(
+        &self,
+        failure: &Failure,
+        condition: Condition,
+    ) -> impl Iterator<Item = (String, Bytes)> {
+        let header = |name: &str, value: String| (format!("wfh-error-{name}"), value.into());
+        [
+            header("class", failure.class.as_str().to_owned()),
+            header("code", failure.class.code().as_str().to_owned()),
+            header("detail", shortened(&failure.detail)),
+            header("condition", condition.as_str().to_owned()),
+            header("attempts", self.progress.attempts.to_string()),
+            header("function", self.function.to_owned()),
+            header("time", timestamp(self.now_ms)),
+        ]
+        .into_iter()
     }
 
     /// The record that a destination receives: an event whose data has the fields of Lambda's

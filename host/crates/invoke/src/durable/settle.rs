@@ -341,12 +341,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
     /// The appends that bring the record of an end to its destination. Each destination is one
     /// more function that the event has come through: a circle of destinations ends.
     fn send(&self, target: &Target, ended: &Ended<'_>) -> Vec<Op> {
-        let hops = ended.record.hops.saturating_add(1);
-        let (target, event) = (target.clone(), ended.event());
-        let outgoing =
-            Outgoing { target, event, key: None, headers: Vec::new(), delay: None, hops };
         // The manifest declares every destination.
-        self.host.targets.appends(outgoing, Bound::Lifted).unwrap_or_default()
+        self.host.targets.appends(ended.outgoing(target), Bound::Lifted).unwrap_or_default()
     }
 
     /// The write of an invocation's status, if somebody may ask for it.
