@@ -23,6 +23,7 @@ mod output;
 mod outside;
 mod progress;
 mod pulling;
+mod replica;
 mod ring;
 mod runtime;
 mod scaffold;

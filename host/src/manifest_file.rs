@@ -17,6 +17,7 @@ const OFFERED: &[Feature] = &[
     Feature::Topics,
     Feature::Streams,
     Feature::KafkaTrigger,
+    Feature::RedisTrigger,
     Feature::QueueTrigger,
     Feature::ScheduleTrigger,
     Feature::Idempotency,

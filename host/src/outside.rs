@@ -7,10 +7,12 @@ use std::sync::Arc;
 use wfh_event::{StreamName, Target};
 use wfh_invoke::Sink;
 use wfh_manifest::{
-    Batch, Filter, KafkaOrder, KafkaStart, KafkaTrigger, Manifest, Setting, Stream, Trigger,
+    Batch, Filter, KafkaOrder, KafkaStart, KafkaTrigger, Manifest, RedisOrder, RedisStart,
+    RedisTrigger, Setting, Stream, Trigger,
 };
 use wfh_pull::{BatchLimits, PullConfig};
 use wfh_trigger_kafka::{KafkaConfig, KafkaSink, KafkaTriggerError, Order, Settings, Start};
+use wfh_trigger_redis::{RedisConfig, RedisSink, RedisSource, Server, StreamConfig};
 
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
@@ -28,21 +30,65 @@ pub(crate) fn sink(file: &ManifestFile, name: &StreamName) -> Result<Arc<dyn Sin
             let sink = KafkaSink::new(&settings, topic.clone());
             Ok(Arc::new(sink.map_err(|error| of_kafka(file, "kafka", &error))?))
         }
-        Stream::Redis { .. } => {
-            let told = file.error_at(&format!("stream.{name}"), "not offered");
-            Err(Error::NotOffered(vec![told]))
+        Stream::Redis { stream } => {
+            let server = server(file, "redis.url", &file.manifest.redis.url)?;
+            Ok(Arc::new(RedisSink::new(server, stream.clone())))
         }
     }
 }
 
 /// What of the manifest no client would take. No server is asked.
 pub(crate) fn check(file: &ManifestFile) -> Vec<Error> {
-    let defaults = kafka_defaults(file).err();
-    if defaults.is_some() {
-        // Each trigger would say it again.
-        return defaults.into_iter().collect();
+    let triggers = &file.manifest.triggers;
+    let mut errors: Vec<Error> = kafka_defaults(file).err().into_iter().collect();
+    if errors.is_empty() {
+        // Otherwise each trigger would say it again.
+        errors.extend(triggers.kafka.iter().filter_map(|trigger| kafka(file, trigger).err()));
     }
-    file.manifest.triggers.kafka.iter().filter_map(|trigger| kafka(file, trigger).err()).collect()
+    errors.extend(triggers.redis.iter().filter_map(|trigger| redis(file, trigger, "").err()));
+    errors
+}
+
+/// `[[trigger.redis]]`, for a replica of a name.
+pub(crate) fn redis(
+    file: &ManifestFile,
+    trigger: &Trigger<RedisTrigger>,
+    replica: &str,
+) -> Result<RedisConfig, Error> {
+    let (manifest, config) = (&file.manifest, &trigger.config);
+    let server = match &config.url {
+        Some(url) => server(file, &format!("{}.url", trigger.key), url)?,
+        None => server(file, "redis.url", &manifest.redis.url)?,
+    };
+    Ok(RedisConfig {
+        server,
+        source: match &config.source {
+            wfh_manifest::RedisSource::Stream(stream) => RedisSource::Stream(StreamConfig {
+                stream: stream.clone(),
+                ordered: config.order == RedisOrder::Stream,
+                from_latest: config.start == RedisStart::Latest,
+                trim: config.trim,
+            }),
+            wfh_manifest::RedisSource::List(list) => RedisSource::List(list.clone()),
+        },
+        group: group(manifest, config.group.as_ref(), trigger.name.as_str()),
+        consumer: replica.to_owned(),
+        in_flight_max: config.in_flight_max as usize,
+        visibility: config.visibility,
+        pull: Pulled {
+            name: trigger.name.as_str(),
+            target: &config.target,
+            path: &config.path,
+            batch: &config.batch,
+            filter: &config.filter,
+            weight: config.weight,
+        }
+        .config(manifest),
+    })
+}
+
+fn server(file: &ManifestFile, key: &str, url: &str) -> Result<Server, Error> {
+    Server::new(url).map_err(|error| Error::Manifest(vec![file.error_at(key, &error.to_string())]))
 }
 
 /// `[[trigger.kafka]]`

@@ -12,6 +12,7 @@ use wfh_manifest::{Manifest, Missed, Queue, QueueOrder, QueueTrigger, Schedule};
 use wfh_store::NameTooLong;
 use wfh_trigger_kafka::{KafkaConfig, KafkaTrigger};
 use wfh_trigger_queue::QueueConfig;
+use wfh_trigger_redis::{RedisConfig, RedisTrigger};
 use wfh_trigger_schedule::{ScheduleConfig, ScheduleTrigger, When, WhenError};
 
 use crate::error::Error;
@@ -46,6 +47,7 @@ struct Pulled {
 enum What {
     Queue(QueueConfig),
     Kafka(Box<KafkaConfig>),
+    Redis(Box<RedisConfig>),
     /// A schedule by everything that makes it.
     Schedule {
         trigger: wfh_manifest::ScheduleTrigger,
@@ -77,6 +79,8 @@ pub(crate) struct Pulling {
     durability: Durability,
     dispatcher: Dispatcher,
     status: Arc<Status>,
+    /// What this host is called among those that share its servers.
+    replica: String,
     workers: Vec<Handle>,
     shutdown: Shutdown,
     tasks: TaskTracker,
@@ -89,18 +93,18 @@ impl Pulling {
         durability: Durability,
         dispatcher: Dispatcher,
         status: Arc<Status>,
+        replica: String,
         workers: Vec<Handle>,
-        shutdown: Shutdown,
-        tasks: TaskTracker,
+        (shutdown, tasks): (Shutdown, TaskTracker),
     ) -> Self {
         let running = BTreeMap::new();
-        Self { durability, dispatcher, status, workers, shutdown, tasks, running }
+        Self { durability, dispatcher, status, replica, workers, shutdown, tasks, running }
     }
 
     /// Makes the triggers of `file` run, and no others. Those that stay as they were go on;
     /// calls in flight of others finish.
     pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<(), Error> {
-        let mut wanted = wanted(file)?;
+        let mut wanted = wanted(file, &self.replica)?;
         self.running.retain(|name, pulled| {
             let stays = wanted.get(name) == Some(&pulled.what);
             if stays {
@@ -143,6 +147,13 @@ impl Pulling {
                 let trigger =
                     KafkaTrigger::new(config, store, dispatcher, workers, status, shutdown);
                 let trigger = trigger.map_err(|error| never(&error))?;
+                self.tasks.spawn_on(trigger.run(), worker);
+            }
+            What::Redis(config) => {
+                let (config, workers) = (RedisConfig::clone(config), self.workers.clone());
+                let (dispatcher, status) = (self.dispatcher.clone(), Arc::clone(&self.status));
+                let trigger =
+                    RedisTrigger::new(config, store, dispatcher, workers, status, shutdown);
                 self.tasks.spawn_on(trigger.run(), worker);
             }
             What::Schedule { trigger } => {
@@ -198,7 +209,7 @@ fn of_queue(target: &Target, queue: &Queue) -> Result<Place, NameTooLong> {
     Ok(Place { queue: queue_key(target)?, group, depth_max, dedup })
 }
 
-fn wanted(file: &ManifestFile) -> Result<BTreeMap<Puller, What>, Error> {
+fn wanted(file: &ManifestFile, replica: &str) -> Result<BTreeMap<Puller, What>, Error> {
     let manifest = &file.manifest;
     let mut wanted = BTreeMap::new();
     for name in manifest.streams.keys() {
@@ -214,6 +225,10 @@ fn wanted(file: &ManifestFile) -> Result<BTreeMap<Puller, What>, Error> {
         let target = Target::Function(name.clone());
         let config = own_queue(manifest, &target).map_err(|error| never(&error))?;
         wanted.insert(Puller::Function(config.name.clone()), What::Queue(config));
+    }
+    for trigger in &manifest.triggers.redis {
+        let what = What::Redis(Box::new(outside::redis(file, trigger, replica)?));
+        wanted.insert(Puller::Trigger(trigger.name.to_string()), what);
     }
     for trigger in &manifest.triggers.queue {
         let config = queue(manifest, trigger.name.as_str(), &trigger.config);

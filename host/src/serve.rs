@@ -24,7 +24,7 @@ use crate::pulling::Pulling;
 use crate::runtime::Workers;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, log, ring, settings, store};
+use crate::{descriptors, log, replica, ring, settings, store};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -121,7 +121,7 @@ async fn run(
         true => Some(Watcher::new(&options.path, &file, &data_dir)?),
         false => None,
     };
-    let builder = Arc::new(Builder::new(data_dir));
+    let (builder, replica_dir) = (Arc::new(Builder::new(data_dir.clone())), data_dir);
     let (first_build, watch) = (Arc::clone(&builder), options.watch);
     let (shown, lent) = (Arc::clone(&status), durability.clone());
     let loading = tokio::task::spawn_blocking(move || {
@@ -145,9 +145,9 @@ async fn run(
     let pulling = TaskTracker::new();
     if let Some(durability) = durability.clone() {
         let (dispatcher, workers) = (deployment.dispatcher.clone(), workers.handles());
-        let (shutdown, tasks) = (shutdown.clone(), pulling.clone());
-        let status = Arc::clone(&status);
-        let pulling = Pulling::new(durability, dispatcher, status, workers, shutdown, tasks);
+        let ending = (shutdown.clone(), pulling.clone());
+        let (status, replica) = (Arc::clone(&status), replica::name(&replica_dir)?);
+        let pulling = Pulling::new(durability, dispatcher, status, replica, workers, ending);
         deployment.pull(&file, pulling)?;
     }
     announce(http.as_ref(), admin_address, &file)?;

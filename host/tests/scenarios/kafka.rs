@@ -7,9 +7,7 @@ use std::time::Duration;
 use rdkafka::Message;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Client, Host, Kafka, Recorder, Sending, Setup, eventually, eventually_within, header,
-};
+use crate::support::{Kafka, Recorder, Sending, Setup, eventually, eventually_within, header};
 
 /// What every trigger here is called.
 const TRIGGER: &str = "it";
@@ -100,25 +98,6 @@ impl<'c> Case<'c> {
     }
 }
 
-async fn get(host: &Host, path: &str) -> Value {
-    Client::connect(host.admin()).await.unwrap().get(path).await.json()
-}
-
-async fn letters(host: &Host) -> Vec<Value> {
-    get(host, "/v1/dead-letters").await["items"].as_array().unwrap().clone()
-}
-
-/// Entries of a queue of the manifest.
-async fn entries(host: &Host, queue: &str) -> u64 {
-    let queues = get(host, "/v1/queues").await;
-    let found = queues["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["name"] == format!("queue:{queue}"));
-    found.map_or(0, |one| one["entries"].as_u64().unwrap())
-}
-
 #[tokio::test]
 async fn records_reach_their_function_and_are_committed() {
     let case = Case::new("reach", 2).await;
@@ -133,7 +112,7 @@ async fn records_reach_their_function_and_are_committed() {
     ids.sort();
     assert_eq!(seen, ids);
     case.committed(2, 20).await;
-    assert_eq!(get(&host, "/readyz").await["status"], "ready");
+    assert_eq!(host.admin_json("/readyz").await["status"], "ready");
 }
 
 #[tokio::test]
@@ -144,7 +123,8 @@ async fn a_poison_record_becomes_a_dead_letter_and_its_lane_goes_on() {
     let trapping = case.work("a", json!({ "fail": "trap" })).await;
     case.work("a", json!({})).await;
     case.committed(1, 3).await;
-    let mut dead: Vec<String> = letters(&host)
+    let mut dead: Vec<String> = host
+        .dead_letters()
         .await
         .iter()
         .map(|letter| letter["record"]["event"]["id"].as_str().unwrap_or_default().to_owned())
@@ -225,7 +205,7 @@ async fn after_a_partial_failure_a_lane_runs_again_from_the_lowest_and_emits_onc
     let attempts: BTreeSet<(String, u32)> =
         case.recorder.effects().into_iter().map(|effect| (effect.id, effect.attempt)).collect();
     assert!(!attempts.contains(&(ids[3].clone(), 2)), "what only ran again lost a try");
-    assert_eq!(entries(&host, "done").await, 4, "each emits once");
+    assert_eq!(host.queue_entries("done").await, 4, "each emits once");
 }
 
 #[tokio::test]
@@ -256,7 +236,7 @@ async fn bisecting_finds_the_record_that_breaks_its_batch() {
         }
         let host = case.setup().serve().await;
         case.committed(1, 8).await;
-        let dead = letters(&host).await;
+        let dead = host.dead_letters().await;
         assert_eq!(dead.len(), 1, "{how}: {dead:?}");
         assert_eq!(dead[0]["record"]["event"]["id"], ids[5].as_str());
         let alone = case.recorder.effects();
@@ -321,7 +301,7 @@ async fn a_kill_between_the_stores_commit_and_the_brokers_repeats_nothing() {
         let mut host = case.setup().data_dir(data.path()).serve().await;
         let id = case.work("a", json!({ "emit": ["queue:done"] })).await;
         eventually_within(Duration::from_secs(40), "the store has it", async || {
-            entries(&host, "done").await == round
+            host.queue_entries("done").await == round
         })
         .await;
         // Offsets are committed half a second later.
@@ -337,7 +317,7 @@ async fn a_kill_between_the_stores_commit_and_the_brokers_repeats_nothing() {
     case.committed(1, 5).await;
     let tries = case.recorder.tries();
     assert!(tries.values().all(|tries| *tries == 1), "a settled record ran again: {tries:?}");
-    assert_eq!(entries(&host, "done").await, 4, "an event was emitted twice");
+    assert_eq!(host.queue_entries("done").await, 4, "an event was emitted twice");
 }
 
 #[tokio::test]
@@ -354,7 +334,7 @@ async fn killed_again_and_again_it_loses_nothing_and_keeps_the_order() {
     for kill in 0..KILLS {
         let mut host = case.setup().data_dir(data.path()).serve().await;
         eventually_within(Duration::from_secs(40), "it has partitions", async || {
-            get(&host, "/readyz").await["status"] == "ready"
+            host.admin_json("/readyz").await["status"] == "ready"
         })
         .await;
         for n in 0..60 {
@@ -388,7 +368,11 @@ async fn killed_again_and_again_it_loses_nothing_and_keeps_the_order() {
         seen.dedup();
         assert_eq!(seen, expected.iter().collect::<Vec<_>>(), "partition {partition}");
     }
-    assert_eq!(entries(&host, "done").await, u64::try_from(total).unwrap(), "emits happen once");
+    assert_eq!(
+        host.queue_entries("done").await,
+        u64::try_from(total).unwrap(),
+        "emits happen once"
+    );
 }
 
 #[tokio::test]
@@ -448,7 +432,7 @@ async fn a_broker_that_is_killed_under_load_costs_nothing() {
     .await;
     let tries = case.recorder.tries();
     assert!(ids.iter().all(|id| tries[id] == 1), "a record ran twice: {tries:?}");
-    assert_eq!(entries(&host, "done").await, 80);
+    assert_eq!(host.queue_entries("done").await, 80);
 }
 
 #[tokio::test]

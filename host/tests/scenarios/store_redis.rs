@@ -1,59 +1,13 @@
 //! Hosts on a store on Redis.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::json;
-use tempfile::TempDir;
 use wfh_store::{Append, Expect, Key, Op, QueueKey, Store, SystemClock};
 use wfh_store_embedded::{EmbeddedStore, OpenOptions};
 
-use crate::support::{Host, Recorder, Setup, eventually, wfh};
-
-/// A Redis server of the test's own, that keeps what it is given.
-struct Redis {
-    port: u16,
-    _directory: TempDir,
-    child: Child,
-}
-
-impl Redis {
-    fn start(arguments: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(directory.path())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("redis-server cannot be started ({error}); type: apt-get install -y redis-server")
-            });
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        Self { port, _directory: directory, child }
-    }
-
-    fn durable() -> Self {
-        Self::start(&["--appendonly", "yes", "--appendfsync", "always"])
-    }
-
-    fn store(&self) -> String {
-        format!("[store]\nkind = \"redis\"\nurl = \"redis://127.0.0.1:{}\"", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::support::{Host, Recorder, Redis, Setup, eventually, wfh};
 
 /// A worker with an asynchronous route, and a queue that leads to it.
 fn setup(recorder: &Recorder, redis: &Redis) -> Setup {
@@ -77,7 +31,7 @@ async fn post(host: &Host, path: &str, work: &serde_json::Value) -> String {
 
 #[tokio::test]
 async fn a_killed_host_loses_nothing_that_is_on_redis() {
-    let (redis, recorder) = (Redis::durable(), Recorder::start().await);
+    let (redis, recorder) = (Redis::start(), Recorder::start().await);
     let mut host = setup(&recorder, &redis).serve().await;
     let mut accepted = Vec::new();
     let later = json!({ "fail": "retry", "fail_until": 2, "after_ms": 1_000 });
@@ -99,7 +53,7 @@ async fn a_killed_host_loses_nothing_that_is_on_redis() {
 
 #[tokio::test]
 async fn a_schedule_fires_once_between_two_hosts() {
-    let (redis, recorder) = (Redis::durable(), Recorder::start().await);
+    let (redis, recorder) = (Redis::start(), Recorder::start().await);
     let beat =
         "[[trigger.schedule]]\nname = \"beat\"\nevery = \"200ms\"\ntarget = \"function:work\"";
     let start = || setup(&recorder, &redis).toml(beat).serve();
@@ -120,7 +74,8 @@ async fn a_schedule_fires_once_between_two_hosts() {
 
 #[tokio::test]
 async fn a_server_that_may_lose_events_stops_the_start() {
-    let (redis, recorder) = (Redis::start(&["--appendonly", "no"]), Recorder::start().await);
+    let (redis, recorder) = (Redis::start(), Recorder::start().await);
+    redis.ask(&["CONFIG", "SET", "appendonly", "no"]);
     let ended = setup(&recorder, &redis).serve_refused().await;
     let told = ended.stderr.contains("WFH-1051") && ended.stderr.contains("CONFIG SET appendonly");
     assert!(ended.code == Some(1) && told, "{ended:?}");
@@ -137,7 +92,7 @@ async fn fill(directory: &Path) {
 
 #[tokio::test]
 async fn an_embedded_store_moves_to_redis_and_back() {
-    let (server, place) = (Redis::durable(), tempfile::tempdir().unwrap());
+    let (server, place) = (Redis::start(), tempfile::tempdir().unwrap());
     let path = |name: &str| place.path().join(name).display().to_string();
     let app = "[app]\nname = \"moved\"\n[function.f]\ncomponent = \"f.wasm\"\n";
     std::fs::write(path("redis.toml"), format!("{app}{}", server.store())).unwrap();

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{
-    Delivery, Fate, Hold, Item, Outcome, Outside, Verdict, new_invocation_id, settled_key,
-};
+use wfh_invoke::{Delivery, Fate, Hold, Item, Outcome, Outside, Verdict, new_invocation_id};
 
 use crate::marks::count_start;
 use crate::pause::PAUSE;
@@ -140,12 +138,9 @@ impl<R: Raw> Call<R> {
 
     /// Its commit was refused: somebody has settled it already, or holds its idempotency key.
     async fn conflicted(&self, position: u128) -> Then {
-        let Some(key) = settled_key(&self.source, position) else {
-            return Then::Again(TROUBLE_PAUSE);
-        };
-        match self.puller.store.get(key).await {
-            Ok(Some(_)) => Then::Settled(Settled { position, marked: true }),
-            Ok(None) | Err(_) => Then::Again(PAUSE),
+        match self.puller.is_settled(&self.source, position).await {
+            Ok(true) => Then::Settled(Settled { position, marked: true }),
+            Ok(false) | Err(_) => Then::Again(PAUSE),
         }
     }
 }

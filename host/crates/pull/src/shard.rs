@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, PollSemaphore};
-use wfh_invoke::Dispatcher;
-use wfh_store::Store;
+use wfh_invoke::{Dispatcher, settled_key};
+use wfh_store::{Store, StoreError};
 
 use crate::call::{Call, Then};
 use crate::lanes::Lanes;
@@ -43,6 +43,17 @@ impl Puller {
         let permits = Arc::new(Semaphore::new(config.calls_max.max(1)));
         let (pause, next_worker) = (Pause::default(), AtomicUsize::new(0));
         Self { config, store, dispatcher, pause, permits, workers, next_worker }
+    }
+
+    /// Whether the store says that a record is settled.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn is_settled(&self, source: &str, position: u128) -> Result<bool, StoreError> {
+        match settled_key(source, position) {
+            Some(key) => Ok(self.store.get(key).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     fn worker(&self) -> Option<&Handle> {

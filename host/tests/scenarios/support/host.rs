@@ -87,6 +87,23 @@ impl Host {
         self.admin
     }
 
+    /// What the admin API answers.
+    pub(crate) async fn admin_json(&self, path: &str) -> serde_json::Value {
+        Client::connect(self.admin()).await.unwrap().get(path).await.json()
+    }
+
+    /// The dead letters of a first page.
+    pub(crate) async fn dead_letters(&self) -> Vec<serde_json::Value> {
+        self.admin_json("/v1/dead-letters").await["items"].as_array().unwrap().clone()
+    }
+
+    /// Entries of a queue of the manifest.
+    pub(crate) async fn queue_entries(&self, queue: &str) -> u64 {
+        let (queues, name) = (self.admin_json("/v1/queues").await, format!("queue:{queue}"));
+        let found = queues["items"].as_array().unwrap().iter().find(|one| one["name"] == name);
+        found.map_or(0, |one| one["entries"].as_u64().unwrap())
+    }
+
     pub(crate) fn scheme(&self) -> &str {
         &self.scheme
     }

@@ -1,0 +1,18 @@
+-- Takes elements from a list: each gets an id and is kept under it until it is acknowledged.
+-- KEYS: list, inbox, taken, deliveries, next id, consumers. ARGV: consumer, count.
+local now = redis.call('TIME')
+redis.call('ZADD', KEYS[6], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])
+local given = {}
+for _ = 1, tonumber(ARGV[2]) do
+    local element = redis.call('RPOP', KEYS[2]) or redis.call('RPOP', KEYS[1])
+    if not element then
+        break
+    end
+    local id = redis.call('INCR', KEYS[5])
+    redis.call('HSET', KEYS[3], id, element)
+    redis.call('HSET', KEYS[4], id, 1)
+    given[#given + 1] = id
+    given[#given + 1] = 1
+    given[#given + 1] = element
+end
+return given
