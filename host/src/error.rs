@@ -11,9 +11,6 @@ pub(crate) enum Error {
     /// The manifest's errors, rendered, one a line.
     #[error("{}: {}", ErrorCode::ManifestInvalid, lines(.0))]
     Manifest(Vec<String>),
-    /// The manifest uses what this version lacks, rendered, one a line.
-    #[error("{}: {}", ErrorCode::NotOffered, lines(.0))]
-    NotOffered(Vec<String>),
     /// A file cannot be read.
     #[error("{}: {path}: {source}", ErrorCode::FileUnreadable)]
     File {

@@ -3,32 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wfh_manifest::{Diagnostic, Feature, Manifest, Parsed, render};
+use wfh_manifest::{Diagnostic, Manifest, Parsed, render};
 
 use crate::environment;
 use crate::error::Error;
 
 /// Nobody reads more at once.
 const ERRORS_SHOWN_MAX: usize = 200;
-
-/// What of the manifest this version offers.
-const OFFERED: &[Feature] = &[
-    Feature::Queues,
-    Feature::Topics,
-    Feature::Streams,
-    Feature::KafkaTrigger,
-    Feature::RedisTrigger,
-    Feature::QueueTrigger,
-    Feature::ScheduleTrigger,
-    Feature::Idempotency,
-    Feature::Breaker,
-    Feature::Retry,
-    Feature::Destinations,
-    Feature::AsyncMode,
-    Feature::State,
-    Feature::Send,
-    Feature::RedisStore,
-];
 
 /// A manifest and where it came from.
 pub(crate) struct ManifestFile {
@@ -43,14 +24,8 @@ pub(crate) struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Reads and validates what this version serves.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let file = Self::parse(path)?;
-        file.offered().map(|()| file)
-    }
-
     /// Reads and validates. A path that ends in `.wasm` is a bare component.
-    pub(crate) fn parse(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         if path.extension().is_some_and(|extension| extension == "wasm") {
             return Self::bare(path);
         }
@@ -75,15 +50,6 @@ impl ManifestFile {
         let warnings = rendered(&parsed.warnings, path, &text);
         let manifest = parsed.manifest.clone();
         Self { manifest, directory, warnings, path: path.to_owned(), text, parsed }
-    }
-
-    /// Refuses what this version does not serve, every use of it.
-    pub(crate) fn offered(&self) -> Result<(), Error> {
-        let lacking = self.parsed.not_offered(OFFERED);
-        if lacking.is_empty() {
-            return Ok(());
-        }
-        Err(Error::NotOffered(rendered(&lacking, &self.path, &self.text)))
     }
 
     /// Whether it stands for a component without a manifest.

@@ -27,7 +27,7 @@ pub(crate) struct Check {
 
 /// Loads what the manifest names and opens no port.
 pub(crate) fn run(options: &Check) -> Result<(), Error> {
-    let file = ManifestFile::parse(&options.path)?;
+    let file = ManifestFile::read(&options.path)?;
     for warning in &file.warnings {
         // Nobody is left to tell when standard error is gone.
         let _ = writeln!(std::io::stderr(), "warning: {warning}");
@@ -43,8 +43,8 @@ pub(crate) fn run(options: &Check) -> Result<(), Error> {
 
 /// Everything that would keep this manifest from being served on this machine.
 fn problems(file: &ManifestFile) -> Vec<String> {
-    let mut problems: Vec<String> = file.offered().err().into_iter().map(said).collect();
-    problems.extend(settings::admin(file, None).err().map(said));
+    let mut problems: Vec<String> =
+        settings::admin(file, None).err().into_iter().map(said).collect();
     if let Some(Err(error)) = settings::http(file, None).tls.map(|tls| tls.check()) {
         let place = file.error_at("http.tls", &error.to_string());
         problems.push(format!("{}: {place}", error.code()));

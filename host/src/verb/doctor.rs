@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Error> {
         None if default.is_file() => Some(&default),
         asked => asked.as_ref(),
     };
-    let parsed = path.map(|path| ManifestFile::parse(path).map_err(|error| (path, error)));
+    let parsed = path.map(|path| ManifestFile::read(path).map_err(|error| (path, error)));
     let (file, mut findings) = match parsed {
         None => (None, Vec::new()),
         Some(Ok(file)) => {

@@ -131,26 +131,6 @@ async fn all_errors_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn what_comes_later_is_refused_by_name() {
-    let guest = crate::support::guest("hello");
-    for (case, feature) in [
-        (
-            "[[trigger.kafka]]\ntopics = [\"t\"]\ngroup = \"g\"\ntarget = \"function:f\"\nbrokers = \"b:1\"",
-            "Kafka triggers",
-        ),
-        (
-            "[[trigger.redis]]\nstream = \"s\"\ngroup = \"g\"\ntarget = \"function:f\"",
-            "Redis triggers",
-        ),
-        ("[stream.s]\nkind = \"kafka\"\ntopic = \"t\"", "streams"),
-    ] {
-        let function = format!("[function.f]\ncomponent = \"{}\"\n", guest.display());
-        let ended = Setup::new().manifest(&format!("{APP}{function}{case}\n")).check().await;
-        says(&ended, case, "WFH-1012", &["wfh.toml:", feature, "does not offer"]);
-    }
-}
-
-#[tokio::test]
 async fn components_that_cannot_be_loaded_are_all_told_at_once() {
     let ended = Setup::new()
         .file("text.wasm", "text")

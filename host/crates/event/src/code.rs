@@ -59,8 +59,8 @@ codes! {
     SecretMissing = 1010, "A secret has no value";
     /// The data directory cannot be used.
     DataDirectory = 1011, "The data directory cannot be used";
-    /// The manifest asks for something that this build does not offer.
-    NotOffered = 1012, "This version does not offer a feature the manifest uses";
+    /// The component imports something that this host or build does not offer.
+    NotOffered = 1012, "This host does not offer what the component imports";
     /// The admin address is reachable from elsewhere and has no token.
     AdminTokenMissing = 1013, "The admin address needs a token";
     /// A build command failed.

@@ -15,7 +15,6 @@
 )]
 
 mod diagnostic;
-mod feature;
 mod function;
 mod grant;
 mod manifest;
@@ -29,7 +28,6 @@ mod validate;
 
 pub use bytesize::ByteSize;
 pub use diagnostic::{Diagnostic, line_column, render};
-pub use feature::{Feature, FeatureUse};
 pub use function::{
     Allow, Backoff, Breaker, Build, FailureDestination, FileGrant, Function, Idempotency, InitMode,
     Jitter, On, Retry, SecretSource, Setting,

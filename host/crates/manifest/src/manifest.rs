@@ -10,8 +10,8 @@ use wfh_event::{AppName, FunctionName, QueueName, StreamName, TopicName};
 use crate::read::{MISSING, Node, Reader, Spans, Value, table};
 use crate::validate::validate;
 use crate::{
-    Admin, Diagnostic, Engine, Feature, FeatureUse, Function, Http, Kafka, Limits, Outgoing, Queue,
-    Redis, Serve, Store, Stream, Telemetry, Topic, Triggers, feature,
+    Admin, Diagnostic, Engine, Function, Http, Kafka, Limits, Outgoing, Queue, Redis, Serve, Store,
+    Stream, Telemetry, Topic, Triggers,
 };
 
 table! {
@@ -67,20 +67,11 @@ pub struct Parsed {
     pub manifest: Manifest,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Diagnostic>,
-    /// Every use of something that a host may lack.
-    pub features: Vec<FeatureUse>,
     /// Where each value stands in the text.
     pub spans: Spans,
 }
 
 impl Parsed {
-    /// One error for each use of a feature that is not among those offered.
-    #[must_use]
-    pub fn not_offered(&self, offered: &[Feature]) -> Vec<Diagnostic> {
-        let lacking = |used: &&FeatureUse| !offered.contains(&used.feature);
-        self.features.iter().filter(lacking).map(FeatureUse::refusal).collect()
-    }
-
     /// An error about the value of a key, for what only the host can find out. It stands at the
     /// key or, when the manifest lacks it, at the nearest table around.
     #[must_use]
@@ -110,12 +101,9 @@ impl Manifest {
         reader.diagnostics.extend(validation.errors);
         let errors = merge(text, syntax, reader.diagnostics);
         match manifest {
-            Some(manifest) if errors.is_empty() => Ok(Parsed {
-                features: feature::used(&manifest, &reader.spans),
-                warnings: validation.warnings,
-                spans: reader.spans,
-                manifest,
-            }),
+            Some(manifest) if errors.is_empty() => {
+                Ok(Parsed { warnings: validation.warnings, spans: reader.spans, manifest })
+            }
             _ => Err(errors),
         }
     }

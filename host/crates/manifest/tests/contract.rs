@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use wfh_manifest::{
-    ByteSize, Feature, Manifest, Mode, Parsed, QueueOrder, RedisSource, Schedule, StoreKind,
-    Stream, render,
+    ByteSize, Manifest, Mode, Parsed, QueueOrder, RedisSource, Schedule, StoreKind, Stream, render,
 };
 
 const CONTRACT: &str = include_str!("data/contract.toml");
@@ -60,37 +59,6 @@ fn a_scalar_of_the_example_without_another_default_is_the_default() {
 }
 
 #[test]
-fn each_use_of_a_feature_has_its_line() {
-    let parsed = parse(CONTRACT);
-    let line = |text: &str, at: usize| wfh_manifest::line_column(text, at).0;
-    let refused: Vec<_> = parsed
-        .not_offered(&[Feature::Queues, Feature::QueueTrigger])
-        .iter()
-        .map(|refusal| {
-            (
-                refusal.key.clone(),
-                CONTRACT.lines().nth(line(CONTRACT, refusal.span.start) - 1).unwrap(),
-            )
-        })
-        .map(|(key, line)| format!("{key}: {line}"))
-        .collect();
-    let expected = [
-        "function.checkout.allow.send: allow.send = [\"queue:emails\"]     # publish.send and emit",
-        "function.checkout.allow.state: allow.state = true",
-        "function.checkout.retry: [function.checkout.retry]",
-        "function.checkout.idempotency: [function.checkout.idempotency]",
-        "function.checkout.breaker: [function.checkout.breaker]",
-        "function.checkout.on: [function.checkout.on]",
-        "topic.paid: [topic.paid]",
-        "stream.audit: [stream.audit]",
-        "trigger.kafka[0]: [[trigger.kafka]]",
-        "trigger.redis[0]: [[trigger.redis]]",
-        "trigger.schedule[0]: [[trigger.schedule]]",
-    ];
-    assert_eq!(refused, expected);
-}
-
-#[test]
 fn a_bare_component_is_a_manifest() {
     for (path, name) in [
         ("dir/hello-world.wasm", "hello-world"),
@@ -102,7 +70,7 @@ fn a_bare_component_is_a_manifest() {
         let (function, config) = parsed.manifest.functions.iter().next().expect("a function");
         assert_eq!((function.as_str(), config.component.to_str()), (name, Some(path)));
         assert_eq!(parsed.manifest.triggers.http[0].config.route.as_str(), "/{*rest}");
-        assert!(parsed.warnings.is_empty() && parsed.features.is_empty());
+        assert!(parsed.warnings.is_empty());
     }
     assert!(Manifest::single_component("a.wasm".as_ref(), Some("No Name")).is_err());
 }
