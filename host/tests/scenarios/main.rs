@@ -21,6 +21,7 @@ mod cancel;
 mod capabilities;
 mod chain;
 mod chaos;
+mod chaos_streams;
 mod cli;
 mod concurrency;
 mod connection;
