@@ -1,12 +1,15 @@
 # Every habit as a verb. Each line calls cargo or a script in scripts/.
 .NOTPARALLEL:
-.PHONY: help demo test ci fmt fmt-check lint tidy reference templates doc-test chaos fuzz-brief guests bench serve clean setup
+.PHONY: help demo demo-streams test ci fmt fmt-check lint tidy reference templates doc-test chaos fuzz-brief guests bench serve clean setup
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build everything, serve real components and send them real requests
 	@scripts/demo
+
+demo-streams: ## Show Kafka and Redis on a terminal, on real servers
+	@scripts/demo-streams
 
 test: ## Install what is missing, then run every test
 	@scripts/setup && scripts/test
@@ -35,7 +38,7 @@ doc-test: ## Run the examples in the documentation of the crates
 	cargo test --workspace --doc
 
 chaos: guests ## Kill the host 1,000 times under load and count what was lost or doubled
-	WFH_CHAOS_KILLS=1000 cargo test --release --workspace --test scenarios chaos -- --nocapture
+	WFH_CHAOS_KILLS=1000 cargo test --release --workspace --test scenarios chaos -- --nocapture --test-threads 1
 
 fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
 	@scripts/fuzz-brief
