@@ -10,8 +10,8 @@ use wfh_engine::Engine;
 use wfh_event::{FunctionName, Target};
 use wfh_invoke::{
     Acceptor, Appending, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
-    FunctionState, FunctionStatus, HostLimit, Invoke, RecordBudget, Router, Sink, Slot, Stacked,
-    Status, Takes,
+    FunctionState, FunctionStatus, HostLimit, Invoke, Operator, RecordBudget, Router, Sink, Slot,
+    Stacked, Status, Takes,
 };
 use wfh_manifest::{Manifest, Mode, RouteTable};
 use wfh_trigger_http::{Route, RouteMode, Routes};
@@ -118,9 +118,23 @@ impl Deployment {
         self.routes.store(routes.into());
         self.functions = functions;
         self.show(&file.manifest);
+        self.note_versions();
         self.manifest = Some(file.manifest.clone());
         self.engine.evict_cache();
         Ok(true)
+    }
+
+    /// Writes down which versions run now, if they are others than before.
+    fn note_versions(&self) {
+        let Some(durability) = self.durability.clone() else { return };
+        let version =
+            |(name, deployed): (&FunctionName, &Deployed)| (name.clone(), deployed.made.1.clone());
+        let running: Vec<_> = self.functions.iter().map(version).collect();
+        self.runtime.spawn(async move {
+            if let Err(error) = Operator::new(durability).deployed(&running).await {
+                tracing::warn!(%error, "the audit log does not have this deployment");
+            }
+        });
     }
 
     /// Lets `pulling` take work to what is deployed of `file`, now and after each change.
@@ -150,6 +164,7 @@ impl Deployment {
                 memory_bytes_max: described.memory.as_u64(),
                 reuse: described.reuse,
                 figures: Arc::clone(&deployed.figures),
+                breaker: deployed.stacked.breaker.clone(),
             })
         };
         self.status.set_functions(self.functions.iter().filter_map(status).collect());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use wfh_event::{QueueName, Target};
-use wfh_invoke::{Dispatcher, Durability, Place, Shutdown, Status, queue_key};
+use wfh_invoke::{Dispatcher, Durability, Operator, Place, Shutdown, Status, queue_key};
 use wfh_manifest::{Manifest, Missed, Queue, QueueOrder, QueueTrigger, Schedule};
 use wfh_store::NameTooLong;
 use wfh_trigger_kafka::{KafkaConfig, KafkaTrigger};
@@ -19,6 +19,8 @@ use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 use crate::outside;
 
+/// How often a queue is looked at that nothing reads.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(30);
 /// Events that go to a stream at once.
 const OUTBOX_BATCH_SIZE: u32 = 100;
 /// Batches of one outbox at once: what is in flight at a kill may be sent again, with equal ids.
@@ -48,6 +50,11 @@ enum What {
     Queue(QueueConfig),
     Kafka(Box<KafkaConfig>),
     Redis(Box<RedisConfig>),
+    /// A queue that nothing reads: what gets too old there is given up.
+    Expiry {
+        target: Target,
+        retention: Duration,
+    },
     /// A schedule by everything that makes it.
     Schedule {
         trigger: wfh_manifest::ScheduleTrigger,
@@ -62,6 +69,8 @@ enum Puller {
     Function(String),
     /// The outbox of a stream.
     Stream(String),
+    /// A queue that nothing reads.
+    Unread(String),
     /// A trigger of the manifest.
     Trigger(String),
 }
@@ -69,7 +78,10 @@ enum Puller {
 impl Puller {
     fn name(&self) -> &str {
         match self {
-            Self::Function(name) | Self::Stream(name) | Self::Trigger(name) => name,
+            Self::Function(name)
+            | Self::Stream(name)
+            | Self::Unread(name)
+            | Self::Trigger(name) => name,
         }
     }
 }
@@ -126,7 +138,7 @@ impl Pulling {
     }
 
     fn start(&self, name: &str, what: &What, shutdown: Shutdown) -> Result<(), Error> {
-        let Durability { store, clock, targets, .. } = &self.durability;
+        let Durability { store, clock, targets, schedules, .. } = &self.durability;
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         // Any worker will do: calls go to all of them in turn.
         let Some(worker) = self.workers.first() else { return Ok(()) };
@@ -156,14 +168,43 @@ impl Pulling {
                     RedisTrigger::new(config, store, dispatcher, workers, status, shutdown);
                 self.tasks.spawn_on(trigger.run(), worker);
             }
+            What::Expiry { target, retention } => {
+                let operator = Operator::new(self.durability.clone());
+                let expiring = expire(operator, target.clone(), *retention);
+                let drain = shutdown.drain;
+                let task = async move {
+                    drain.run_until_cancelled(expiring).await;
+                };
+                self.tasks.spawn_on(task, worker);
+            }
             What::Schedule { trigger } => {
                 let config = schedule(name, trigger).map_err(|error| never(&error))?;
-                let targets = Arc::clone(targets);
-                let trigger = ScheduleTrigger::new(config, store, clock, targets, shutdown);
+                let (targets, schedules) = (Arc::clone(targets), Arc::clone(schedules));
+                let trigger =
+                    ScheduleTrigger::new(config, store, clock, targets, schedules, shutdown);
                 self.tasks.spawn_on(trigger.run(), worker);
             }
         }
         Ok(())
+    }
+}
+
+/// Looks now and then at a queue that nothing reads.
+async fn expire(operator: Operator, target: Target, retention: Duration) {
+    loop {
+        tokio::time::sleep(EXPIRY_INTERVAL.min(retention)).await;
+        loop {
+            match operator.expire(&target, retention).await {
+                Ok(0) => break,
+                Ok(count) => {
+                    tracing::info!(%target, count, "entries that nothing read got too old")
+                }
+                Err(error) => {
+                    tracing::warn!(%target, %error, "old entries stay");
+                    break;
+                }
+            }
+        }
     }
 }
 
@@ -234,6 +275,14 @@ fn wanted(file: &ManifestFile, replica: &str) -> Result<BTreeMap<Puller, What>, 
         let config = queue(manifest, trigger.name.as_str(), &trigger.config);
         let config = config.map_err(|error| never(&error))?;
         wanted.insert(Puller::Trigger(trigger.name.to_string()), What::Queue(config));
+    }
+    for (name, queue) in &manifest.queues {
+        let mut triggers = manifest.triggers.queue.iter();
+        if triggers.all(|trigger| trigger.config.queue != *name) {
+            let (target, retention) = (Target::Queue(name.clone()), queue.retention);
+            let what = What::Expiry { target: target.clone(), retention };
+            wanted.insert(Puller::Unread(target.to_string()), what);
+        }
     }
     for trigger in &manifest.triggers.schedule {
         let what = What::Schedule { trigger: trigger.config.clone() };

@@ -309,6 +309,7 @@ async fn drain(
     tokio::task::spawn_blocking(move || building.stop());
     let ordered = async {
         tokio::time::sleep(drain_delay).await;
+        status.stop_taking();
         shutdown.drain.cancel();
         tokio::time::sleep(shutdown_timeout).await;
         tracing::warn!("shutdown_timeout is over, calls in flight are cancelled");

@@ -62,6 +62,7 @@ fn on(store: Arc<dyn Store>, manifest: &Manifest) -> Durability {
         clock: Arc::new(SystemClock),
         targets: Arc::new(Targets::default()),
         tasks: TaskTracker::new(),
+        schedules: Arc::default(),
         running: Arc::default(),
         invocations_ttl: manifest.store.invocations_ttl,
         dead_letters_ttl: manifest.store.dead_letters_ttl,

@@ -33,6 +33,7 @@ mod kinds;
 mod limits;
 mod logs;
 mod malformed;
+mod operate;
 mod outgoing;
 mod pipeline;
 mod protocol;

@@ -7,7 +7,7 @@ use wfh_invoke::{InvocationState, InvocationStatus};
 
 use crate::dead_letters::Try;
 use crate::operating::{Id, Operating, time};
-use crate::page::{Page, PageParams};
+use crate::page::{Page, PageParams, cursor, is_ulid};
 use crate::params::{Nothing, Params};
 use crate::problem::Problem;
 
@@ -85,7 +85,8 @@ pub(crate) async fn list(
     Operating(operator): Operating,
     Params(params): Params<PageParams>,
 ) -> Result<Json<Page<AcceptedInvocation>>, Problem> {
-    let found = operator.invocations(params.cursor.as_deref(), params.limit()?).await?;
+    let found =
+        operator.invocations(cursor(params.cursor.as_deref(), is_ulid)?, params.limit()?).await?;
     let items = found.rows.into_iter().map(AcceptedInvocation::from).collect();
     Ok(Json(Page { items, next: found.next }))
 }

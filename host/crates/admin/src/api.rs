@@ -19,7 +19,7 @@ use crate::guard::{Rate, guard};
 use crate::problem::Problem;
 use crate::{
     AdminConfig, Sources, accepted, audit, dead_letters, functions, health, invocations, logs,
-    openapi, queues,
+    openapi, queues, schedules,
 };
 
 /// Callers that follow the log at once.
@@ -103,6 +103,10 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(queues::list))
         .routes(routes!(queues::entries, queues::purge, queues::send))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::run))
         .routes(routes!(audit::list))
         .routes(routes!(logs::list))
         .routes(routes!(openapi::document))

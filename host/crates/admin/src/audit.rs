@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::operating::{Operating, time};
-use crate::page::{Page, PageParams};
+use crate::page::{Page, PageParams, cursor, is_ulid};
 use crate::params::Params;
 use crate::problem::Problem;
 
@@ -18,7 +18,7 @@ pub(crate) struct AuditEntry {
     at: String,
     /// Who.
     actor: String,
-    /// `redrive`, `discard` or `purge`.
+    /// `deploy`, `redrive`, `discard`, `purge`, `pause`, `resume` or `run`.
     action: String,
     /// To what, such as `dead-letter:ID`.
     subject: String,
@@ -38,7 +38,8 @@ pub(crate) async fn list(
     Operating(operator): Operating,
     Params(params): Params<PageParams>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
-    let found = operator.audit_log(params.cursor.as_deref(), params.limit()?).await?;
+    let found =
+        operator.audit_log(cursor(params.cursor.as_deref(), is_ulid)?, params.limit()?).await?;
     let items = found.rows.into_iter().map(|entry| AuditEntry {
         id: entry.id,
         at: time(entry.at_ms),

@@ -11,7 +11,7 @@ use wfh_invoke::LetterFilter;
 
 use crate::api::Shared;
 use crate::operating::{Id, Operating, actor, time};
-use crate::page::{Page, limit};
+use crate::page::{Page, cursor, is_derived_id, limit};
 use crate::params::{Nothing, Params};
 use crate::problem::Problem;
 
@@ -134,7 +134,8 @@ pub(crate) async fn list(
         since_ms: instant("since", params.since)?,
         until_ms: instant("until", params.until)?,
     };
-    let found = operator.letters(&filter, params.cursor.as_deref(), limit).await?;
+    let found =
+        operator.letters(&filter, cursor(params.cursor.as_deref(), is_derived_id)?, limit).await?;
     let items = found.rows.into_iter().map(DeadLetter::from).collect();
     Ok(Json(Page { items, next: found.next }))
 }

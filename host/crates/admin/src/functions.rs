@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use wfh_event::{FailureClass, FunctionName};
-use wfh_invoke::{FunctionKind, FunctionState, FunctionStatus};
+use wfh_invoke::{BreakerState, FunctionKind, FunctionState, FunctionStatus};
 
 use crate::api::Shared;
 use crate::page::{Page, PageParams};
@@ -49,6 +49,9 @@ pub(crate) struct Function {
     snapshot_bytes: Option<u64>,
     /// What it is held to.
     limits: Limits,
+    /// What its breaker does with the next call; null without one.
+    #[schema(required)]
+    breaker: Option<Breaker>,
     /// Calls that began, those refused at a limit among them.
     calls: u64,
     /// Calls that wait for their turn or run.
@@ -80,6 +83,28 @@ enum Kind {
     Event,
     /// With several events at once.
     Batch,
+}
+
+/// What a breaker does with the next call.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Breaker {
+    /// It lets calls through and counts.
+    Closed,
+    /// It refuses calls.
+    Open,
+    /// One call tries; the others are refused.
+    HalfOpen,
+}
+
+impl From<BreakerState> for Breaker {
+    fn from(state: BreakerState) -> Self {
+        match state {
+            BreakerState::Closed => Self::Closed,
+            BreakerState::Open => Self::Open,
+            BreakerState::HalfOpen => Self::HalfOpen,
+        }
+    }
 }
 
 /// What a function is held to.
@@ -175,6 +200,7 @@ impl From<&FunctionStatus> for Function {
                 reuse: status.reuse,
                 body_bytes_max: policy.bounds.body_bytes_max,
             },
+            breaker: status.breaker.as_ref().map(|cell| cell.state().into()),
             calls: figures.calls,
             in_flight: figures.in_flight,
             failures: counted.map(|(_, count)| count).sum(),

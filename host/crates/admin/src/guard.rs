@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN};
 use http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use wfh_event::ErrorCode;
 
 use crate::AdminConfig;
@@ -20,6 +20,8 @@ use crate::problem::Problem;
 
 /// For probes: no token, any host. They tell nothing that is worth protecting.
 const OPEN: &[&str] = &["/healthz", "/readyz"];
+/// By then another host, or this one again, takes work.
+const RETRY_AFTER_DRAIN: Duration = Duration::from_secs(5);
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// How often. Callers without the token have a bound of their own, so that they cannot use up that
@@ -68,6 +70,11 @@ fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
     check_site(headers, &host)?;
     check_token(shared, headers)?;
     check_body(&shared.config, headers)?;
+    if shared.sources.status.takes_nothing() && request.method() != Method::GET {
+        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
+        let problem = Problem::new(status, code, "the host is draining");
+        return Err(problem.retry_after(RETRY_AFTER_DRAIN).closing());
+    }
     shared.rate.known.check().map_err(|_| too_many("admin.requests_per_second_max is reached"))
 }
 

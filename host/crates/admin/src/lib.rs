@@ -24,6 +24,7 @@ mod page;
 mod params;
 mod problem;
 mod queues;
+mod schedules;
 mod server;
 
 pub use api::Api;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use wfh_event::InvocationId;
 
 use crate::problem::Problem;
 
@@ -33,6 +34,29 @@ impl PageParams {
     pub(crate) fn limit(&self) -> Result<usize, Problem> {
         limit(self.limit)
     }
+}
+
+/// A cursor, which has the form of the ids that a listing has.
+pub(crate) fn cursor(
+    given: Option<&str>,
+    is_id: impl Fn(&str) -> bool,
+) -> Result<Option<&str>, Problem> {
+    match given {
+        Some(text) if !is_id(text) => {
+            Err(Problem::parameter(format!("{text:?} is not a cursor of this listing")))
+        }
+        given => Ok(given),
+    }
+}
+
+/// Whether a text has the form of ids that are made at run time.
+pub(crate) fn is_ulid(text: &str) -> bool {
+    text.parse::<InvocationId>().is_ok()
+}
+
+/// Whether a text has the form of ids that follow from others.
+pub(crate) fn is_derived_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A limit within its bounds.

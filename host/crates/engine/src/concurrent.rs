@@ -25,7 +25,7 @@ use wfh_invoke::{Body, Outcome};
 
 use crate::call::{reply, request_error};
 use crate::function::{IDLE_MAX, Shared};
-use crate::instance::{Exports, Instance, trapped};
+use crate::instance::{Exports, Instance, told, trapped};
 use crate::running::{Answer, Call, CancelOnDrop, yielded};
 use crate::sandbox::{CallInfo, Sandbox};
 use crate::ticker::Hold;
@@ -64,7 +64,7 @@ fn failed(error: &wasmtime::Error) -> Failure {
     if error.is::<ExpirationError>() {
         return Failure::new(FailureClass::Timeout, "the guest was stopped at its deadline");
     }
-    Failure::new(FailureClass::Trap, format!("{error:?}"))
+    Failure::new(FailureClass::Trap, told(error))
 }
 
 /// Makes sandboxes.

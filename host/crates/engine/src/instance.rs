@@ -105,12 +105,23 @@ fn not_instantiated(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure 
 pub(crate) fn trapped(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure {
     if store.data().limiter.was_denied() {
         let bytes = store.data().function.config.memory_bytes_max;
-        let detail = format!("the guest was denied memory beyond {bytes} bytes: {error:?}");
+        let told = told(error);
+        let detail = format!("the guest was denied memory beyond {bytes} bytes: {told}");
         return Failure::new(FailureClass::MemoryLimit, detail);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         let detail = format!("the guest exited with status {} and no answer", exit.0);
         return Failure::new(FailureClass::Trap, detail);
     }
-    Failure::new(FailureClass::Trap, format!("{error:?}"))
+    Failure::new(FailureClass::Trap, told(error))
+}
+
+/// An error with its causes, the guest's backtrace among them, and without the host's own frames.
+pub(crate) fn told(error: &wasmtime::Error) -> String {
+    let mut causes = error.chain().map(ToString::to_string);
+    let mut text = causes.next().unwrap_or_default();
+    for cause in causes {
+        text += &format!("\n\nCaused by:\n    {cause}");
+    }
+    text
 }

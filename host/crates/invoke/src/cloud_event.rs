@@ -67,6 +67,27 @@ pub(crate) fn item_from_request(
     Ok(Item { http: Some(Box::new(origin)), ..item })
 }
 
+/// The same of a request to a function that takes requests: one that says it is a `CloudEvent` and is
+/// not is a plain request.
+pub(crate) fn item_of_any_request(
+    id: InvocationId,
+    route: &Arc<str>,
+    request: Request<Bytes>,
+) -> Item {
+    let (head, body) = request.into_parts();
+    let again = Request::from_parts(head.clone(), body.clone());
+    item_from_request(id, route, again).unwrap_or_else(|_| {
+        let mut request = Request::from_parts(head, body);
+        for name in ["ce-specversion", CONTENT_TYPE.as_str()] {
+            request.headers_mut().remove(name);
+        }
+        // Nothing of it claims to be an event any more, so nothing is refused.
+        item_from_request(id, route, request).unwrap_or_else(|_| {
+            Item::new(Event::new(id.into(), &**route, "wfh.http.request"), String::new())
+        })
+    })
+}
+
 fn binary(
     headers: &HeaderMap,
     content_type: Option<String>,

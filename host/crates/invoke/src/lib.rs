@@ -19,6 +19,7 @@ mod outcome;
 mod outgoing;
 mod prefer;
 mod running;
+mod schedule;
 mod shutdown;
 mod state;
 mod state_kv;
@@ -46,11 +47,13 @@ pub use layer::{
 };
 pub use operate::{
     Action, Actor, AuditEntry, LetterFilter, OperateError, Operator, QueueEntry, QueueStatus, Rows,
+    ScheduleStatus,
 };
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
 pub use outgoing::{Outgoing, PublishError, Publisher};
 pub use prefer::{RESPOND_ASYNC, prefers_async};
 pub use running::Running;
+pub use schedule::{Entered, ScheduleState, Scheduled, Schedules, schedule_key, tick};
 pub use shutdown::Shutdown;
 pub use state::{StateEntry, StateError, StatePage, StateResult, StateStore};
 pub use state_kv::KvState;

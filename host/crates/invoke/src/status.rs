@@ -1,6 +1,7 @@
 //! What the host knows about itself: the parts fill it, the admin port reads it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -16,6 +17,7 @@ pub use function::{ComponentFacts, FunctionKind, FunctionState, FunctionStatus};
 pub struct Status {
     waiting: Mutex<BTreeMap<String, String>>,
     functions: ArcSwap<Vec<FunctionStatus>>,
+    takes_nothing: AtomicBool,
 }
 
 impl Status {
@@ -27,6 +29,17 @@ impl Status {
     /// Says that `part` no longer does.
     pub fn is_ready(&self, part: &str) {
         self.lock().remove(part);
+    }
+
+    /// Says that the host takes no work any more.
+    pub fn stop_taking(&self) {
+        self.takes_nothing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it takes none.
+    #[must_use]
+    pub fn takes_nothing(&self) -> bool {
+        self.takes_nothing.load(Ordering::Relaxed)
     }
 
     /// What the host still waits for, as pairs of part and reason.

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use wfh_event::{AppName, FunctionName, QueueName, StreamName, TopicName};
 
 use crate::read::{MISSING, Node, Reader, Spans, Value, table};
-use crate::validate::validate;
+use crate::validate::{circles, validate};
 use crate::{
     Admin, Diagnostic, Engine, Function, Http, Kafka, Limits, Outgoing, Queue, Redis, Serve, Store,
     Stream, Telemetry, Topic, Triggers,
@@ -102,7 +102,9 @@ impl Manifest {
         let errors = merge(text, syntax, reader.diagnostics);
         match manifest {
             Some(manifest) if errors.is_empty() => {
-                Ok(Parsed { warnings: validation.warnings, spans: reader.spans, manifest })
+                let mut warnings = validation.warnings;
+                warnings.extend(circles(&manifest, &reader.spans));
+                Ok(Parsed { warnings, spans: reader.spans, manifest })
             }
             _ => Err(errors),
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use wfh_event::Target;
 
-use crate::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::read::{Declared, Reader, Reference};
+use crate::read::{Declared, Reader, Reference, Spans};
 use crate::route::conflicts;
+use crate::{Diagnostic, FailureDestination, Manifest};
 
 /// What was found.
 pub(crate) struct Validation {
@@ -33,6 +33,44 @@ pub(crate) fn validate(reader: &Reader<'_>) -> Validation {
         warnings.push(Diagnostic::new(0..0, "trigger", message));
     }
     Validation { errors, warnings }
+}
+
+/// Queues that feed themselves: what comes out of one goes in again, by its trigger or by a
+/// destination of the function that the trigger leads to, directly or through a topic.
+pub(crate) fn circles(manifest: &Manifest, spans: &Spans) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for trigger in &manifest.triggers.queue {
+        let queue = Target::Queue(trigger.config.queue.clone());
+        let mut warn = |key: String| {
+            let message = format!("{queue} feeds itself: what is taken from it comes in again");
+            let span = spans.around(&key).unwrap_or_default();
+            warnings.push(Diagnostic::new(span, &key, message));
+        };
+        if leads_to(manifest, &trigger.config.target, &queue) {
+            warn(format!("{}.target", trigger.key));
+        }
+        let Target::Function(name) = &trigger.config.target else { continue };
+        let Some(function) = manifest.functions.get(name) else { continue };
+        let failure = match &function.on.failure {
+            FailureDestination::DeadLetter => None,
+            FailureDestination::Target(target) => Some(target),
+        };
+        for (key, target) in [("success", function.on.success.as_ref()), ("failure", failure)] {
+            if target.is_some_and(|target| leads_to(manifest, target, &queue)) {
+                warn(format!("function.{name}.on.{key}"));
+            }
+        }
+    }
+    warnings
+}
+
+fn leads_to(manifest: &Manifest, target: &Target, queue: &Target) -> bool {
+    match target {
+        Target::Topic(name) => {
+            manifest.topics.get(name).is_some_and(|topic| topic.subscribers.contains(queue))
+        }
+        Target::Queue(_) | Target::Function(_) | Target::Stream(_) => target == queue,
+    }
 }
 
 fn undeclared(reader: &Reader<'_>, reference: &Reference) -> Option<Diagnostic> {

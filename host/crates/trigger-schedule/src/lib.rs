@@ -5,10 +5,8 @@
 //! tick. This crate must not know a backend, an engine or the manifest. Its main type is
 //! [`ScheduleTrigger`].
 
-mod state;
 mod trigger;
 mod when;
 
-pub use state::{ScheduleState, schedule_key};
 pub use trigger::{Missed, ScheduleConfig, ScheduleTrigger};
 pub use when::{When, WhenError};

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::sleep;
-use wfh_event::{Event, EventId, Target};
-use wfh_invoke::{Shutdown, Targets};
+use wfh_event::Target;
+use wfh_invoke::{ScheduleState, Scheduled, Schedules, Shutdown, Targets, schedule_key, tick};
 use wfh_store::{Clock, Expect, Op, Store, StoreError, Value};
 
-use crate::{ScheduleState, When, schedule_key};
+use crate::When;
 
 /// The longest wait before the schedule is looked at again: it may have been paused or resumed, and
 /// the wall clock may have stepped.
@@ -53,25 +52,30 @@ pub struct ScheduleTrigger {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     targets: Arc<Targets>,
+    schedules: Arc<Schedules>,
     shutdown: Shutdown,
 }
 
 impl ScheduleTrigger {
-    /// Keeps its state in `store` and sends to `targets`.
+    /// Keeps its state in `store` and sends to `targets`; operators find it in `schedules`.
     #[must_use]
     pub fn new(
         config: ScheduleConfig,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         targets: Arc<Targets>,
+        schedules: Arc<Schedules>,
         shutdown: Shutdown,
     ) -> Self {
-        Self { config, store, clock, targets, shutdown }
+        Self { config, store, clock, targets, schedules, shutdown }
     }
 
     /// Fires until the host drains.
     pub async fn run(self) {
         let drain = self.shutdown.drain.clone();
+        let ScheduleConfig { name, when, target, path, .. } = &self.config;
+        let (when, target, path) = (when.to_string(), target.clone(), path.clone());
+        let _entered = self.schedules.enter(name, Scheduled { when, target, path });
         loop {
             let wait = match self.turn().await {
                 Ok(wait) => wait.min(LOOK_AGAIN),
@@ -94,9 +98,10 @@ impl ScheduleTrigger {
         let found = self.store.get(key.clone()).await?;
         let known = found.as_ref().and_then(|value| ScheduleState::from_bytes(&value.bytes));
         let paused = known.as_ref().is_some_and(|state| state.paused);
+        let last_at_ms = known.as_ref().and_then(|state| state.last_at_ms);
         let known = known.filter(|state| self.still_holds(state, now_ms));
         let Some(state) = known else {
-            let began = ScheduleState { paused, ..self.begin(now_ms) };
+            let began = ScheduleState { paused, last_at_ms, ..self.begin(now_ms) };
             self.write(&key, found.as_ref(), &began, Vec::new()).await?;
             return Ok(until(began.next_at_ms, now_ms));
         };
@@ -163,8 +168,8 @@ impl ScheduleTrigger {
     fn appends(&self, ticks: &[u64]) -> Result<Vec<Op>, StoreError> {
         let config = &self.config;
         let mut ops = Vec::new();
-        for tick in ticks {
-            let event = event(&config.name, *tick);
+        for at_ms in ticks {
+            let event = tick(&config.name, *at_ms);
             let appends = self.targets.appends_of(event, &config.target, &config.path);
             ops.extend(appends.map_err(|error| StoreError::Invalid(error.to_string()))?);
         }
@@ -191,17 +196,6 @@ impl ScheduleTrigger {
 
 fn until(at_ms: u64, now_ms: u64) -> Duration {
     Duration::from_millis(at_ms.saturating_sub(now_ms))
-}
-
-/// The event of a point in time; its id is the same whoever fires it.
-fn event(name: &str, at_ms: u64) -> Event {
-    let at = Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX));
-    let time = at.unwrap_or_default().to_string();
-    let id = EventId::new(&format!("{name}/{time}"));
-    let id = id.unwrap_or_else(|| wfh_invoke::new_invocation_id().into());
-    let mut event = Event::new(id, format!("schedule:{name}"), "wfh.schedule.tick");
-    event.time = Some(time);
-    event
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ fn status(name: &str) -> FunctionStatus {
         memory_bytes_max: 1,
         reuse: 1,
         figures: Arc::new(Figures::new(Arc::new(RecordBudget::new(0)))),
+        breaker: None,
     }
 }
 

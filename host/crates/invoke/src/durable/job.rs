@@ -12,7 +12,7 @@ use wfh_telemetry::TraceContext;
 use super::hold::{Delivery, Hold, Outside};
 use super::record::{Progress, Record, StoredClaim};
 use super::retry::Condition;
-use crate::{Item, Outcome, Reply, new_invocation_id};
+use crate::{Item, Outcome, Reply, event_key, new_invocation_id};
 
 /// Why an item must not run any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +48,12 @@ impl Verdict {
 pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
     let entry = claimed.entry;
     let progress = Progress::from_bytes(&entry.state);
+    // The same each time it is delivered.
+    let place = format!("{}/{}", claimed.receipt.queue, entry.seq);
     let record = Record::from_bytes(&entry.body)
-        .unwrap_or_else(|error| unreadable(&entry.id, entry.body.clone(), &error));
+        .unwrap_or_else(|error| unreadable(&place, entry.body.clone(), &error));
     let attempt = progress.attempts.saturating_add(1);
-    let item = record.item(attempt, path).unwrap_or_else(|| of_raw(entry.body));
+    let item = record.item(attempt, path).unwrap_or_else(|| of_raw(&place, entry.body));
     let delivery = Delivery {
         invocation: record.invocation,
         hops: record.hops,
@@ -65,16 +67,15 @@ pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
 
 /// An entry that this host did not write is an event all the same: it must not stop the queue, and
 /// its bytes must not be lost.
-fn unreadable(id: &str, body: Bytes, error: &serde_json::Error) -> Record {
-    let mut event = of_raw(body).event;
-    event.subject = Some(format!("{id}: {error}"));
-    let item = Item::new(event, id.to_owned());
+fn unreadable(place: &str, body: Bytes, error: &serde_json::Error) -> Record {
+    let mut item = of_raw(place, body);
+    item.event.subject = Some(error.to_string());
     Record::new(new_invocation_id(), item, 0, &TraceContext::root())
 }
 
-fn of_raw(body: Bytes) -> Item {
-    let id = EventId::from(new_invocation_id());
-    let event_key = id.to_string();
+fn of_raw(place: &str, body: Bytes) -> Item {
+    let id = EventId::new(place).unwrap_or_else(|| new_invocation_id().into());
+    let event_key = event_key("wfh:queue", id.as_str());
     let mut event = Event::new(id, "wfh:queue", "wfh.entry.unreadable");
     event.data = Some(body);
     Item::new(event, event_key)

@@ -1,11 +1,14 @@
 //! Idempotency keys: what of a call makes it equal to another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use sha2::{Digest, Sha256};
 use wfh_event::{FunctionName, KeyPart};
 
-use crate::Item;
+use crate::cloud_event::item_of_any_request;
+use crate::{Item, new_invocation_id};
 
 /// A call's own text for a part, or the name of the part that it lacks.
 type Found = Result<String, String>;
@@ -45,36 +48,22 @@ fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-fn of_request(part: &KeyPart, head: &Request<()>, route: &str, body: &Bytes) -> Found {
-    let found = match part {
-        KeyPart::Header(name) => joined(head.headers(), name),
-        KeyPart::Attribute(name) => match name.as_str() {
-            "subject" => Some(head.uri().path().to_owned()),
-            "source" => Some(route.to_owned()),
-            name => joined(head.headers(), &format!("ce-{name}")),
-        },
-        KeyPart::Json(path) => path.select(body),
-    };
-    found.filter(|text| !text.is_empty()).ok_or_else(|| part.to_string())
-}
-
 /// The key of an item, as the name under which its result is kept.
 pub(crate) fn key_of_item(function: &FunctionName, parts: &[KeyPart], item: &Item) -> Found {
     let found: Result<Vec<String>, String> = parts.iter().map(|part| of_item(part, item)).collect();
     found.map(|found| name(function, &found))
 }
 
-/// The key of a request whose body is there.
+/// The key of a request whose body is there: that of the event which the request is, so that it is
+/// the same when it is accepted to run later.
 pub(crate) fn key_of_request(
     function: &FunctionName,
     parts: &[KeyPart],
-    head: &Request<()>,
-    route: &str,
-    body: &Bytes,
+    request: Request<Bytes>,
+    route: &Arc<str>,
 ) -> Found {
-    let found: Result<Vec<String>, String> =
-        parts.iter().map(|part| of_request(part, head, route, body)).collect();
-    found.map(|found| name(function, &found))
+    // Its id is in no key of a request that does not bring one.
+    key_of_item(function, parts, &item_of_any_request(new_invocation_id(), route, request))
 }
 
 /// Each part goes in with its length: `a` and `bc` must not be `ab` and `c`.

@@ -45,7 +45,7 @@ use wfh_telemetry::TraceContext;
 
 use crate::layer::{Bounds, all_failed};
 use crate::running::Running;
-use crate::{Input, Invocation, Invoke, Item, Outcome, Targets};
+use crate::{Input, Invocation, Invoke, Item, Outcome, Schedules, Targets};
 
 use job::{End, Job, Lanes};
 
@@ -63,6 +63,8 @@ pub struct Durability {
     pub targets: Arc<Targets>,
     /// Calls that outlive their callers; a drain waits for them.
     pub tasks: TaskTracker,
+    /// Schedules that run.
+    pub schedules: Arc<Schedules>,
     /// Asynchronous invocations that run now.
     pub running: Arc<Running>,
     /// How long the status of an asynchronous invocation is kept.

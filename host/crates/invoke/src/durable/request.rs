@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use wfh_event::{Failure, FailureClass, KeyPart};
@@ -17,6 +18,7 @@ use super::retry::{IN_MEMORY_MAX, Next, chance, next};
 use super::state::{Answer, KeyState, Origin, in_flight, is_recorded, mismatch};
 use super::{Call, LEASE, store_key, unavailable};
 use crate::body::collect_in_time;
+use crate::cloud_event::is_structured;
 use crate::http_event::is_retried;
 use crate::{
     Body, HttpInput, Input, Invoke, Outcome, Reply, ReplyBody, Tail, bytes_body, collect_body,
@@ -50,11 +52,18 @@ impl<I: Invoke + 'static> Call<'_, I> {
 
     async fn keyed(&self, policy: &KeyPolicy, input: HttpInput) -> Result<Outcome, Failure> {
         let function = &self.shared.function;
-        let in_head: Vec<KeyPart> =
-            policy.parts.iter().filter(|part| !is_json(part)).cloned().collect();
         let (head, body) = input.request.into_parts();
         let head = Request::from_parts(head, ());
-        let lacks = key_of_request(function, &in_head, &head, &input.route, &Bytes::new()).err();
+        let content_type = head.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let structured = content_type.is_some_and(is_structured);
+        let in_head = |part: &&KeyPart| match part {
+            KeyPart::Header(_) => true,
+            KeyPart::Attribute(_) => !structured,
+            KeyPart::Json(_) => false,
+        };
+        let in_head: Vec<KeyPart> = policy.parts.iter().filter(in_head).cloned().collect();
+        let empty = head.clone().map(|()| Bytes::new());
+        let lacks = key_of_request(function, &in_head, empty, &input.route).err();
         if let Some(part) = lacks {
             let request = head.map(|()| body);
             let input = HttpInput { request, route: input.route };
@@ -64,7 +73,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let (timeout, deadline) = (policy.body_timeout, self.head.deadline);
         let body = collect_in_time(body, policy.bytes_max, timeout, deadline).await?;
         let whole = Whole { head, route: input.route, body };
-        let name = key_of_request(function, &policy.parts, &whole.head, &whole.route, &whole.body);
+        let request = whole.head.clone().map(|()| whole.body.clone());
+        let name = key_of_request(function, &policy.parts, request, &whole.route);
         let name = match name {
             Ok(name) => name,
             Err(part) => return self.without_key(policy, &part, whole.again()).await,
@@ -153,13 +163,6 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 Next::Again(_) | Next::GiveUp(_) | Next::NotStarted => return (outcome, answer),
             }
         }
-    }
-}
-
-fn is_json(part: &KeyPart) -> bool {
-    match part {
-        KeyPart::Json(_) => true,
-        KeyPart::Header(_) | KeyPart::Attribute(_) => false,
     }
 }
 

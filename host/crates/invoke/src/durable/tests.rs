@@ -143,6 +143,7 @@ fn world(policy: DurablePolicy) -> World {
         clock: Arc::<ManualClock>::clone(&clock),
         targets,
         tasks: TaskTracker::new(),
+        schedules: Arc::default(),
         running: Arc::default(),
         invocations_ttl: Duration::from_secs(3_600),
         dead_letters_ttl: Duration::from_secs(3_600),

@@ -28,6 +28,14 @@ pub enum Action {
     Discard,
     /// A queue was emptied.
     Purge,
+    /// A schedule stands still.
+    Pause,
+    /// A schedule goes on.
+    Resume,
+    /// A schedule was run beside its points in time.
+    Run,
+    /// Another version of a function runs, or none.
+    Deploy,
 }
 
 impl Action {
@@ -38,6 +46,10 @@ impl Action {
             Self::Redrive => "redrive",
             Self::Discard => "discard",
             Self::Purge => "purge",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Run => "run",
+            Self::Deploy => "deploy",
         }
     }
 }

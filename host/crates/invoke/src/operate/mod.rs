@@ -2,13 +2,16 @@
 //! the audit log are one commit.
 
 mod audit;
+mod deploys;
 mod invocations;
 mod letters;
 mod queues;
+mod schedules;
 
 pub use audit::{Action, Actor, AuditEntry};
 pub use letters::LetterFilter;
 pub use queues::{QueueEntry, QueueStatus};
+pub use schedules::ScheduleStatus;
 
 use thiserror::Error;
 use wfh_store::{Key, StoreError};

@@ -1,13 +1,15 @@
 //! Queues: what they hold, and emptying them.
 
-use wfh_event::{Event, Target};
-use wfh_store::{Depth, Entry, Op, QueueKey};
+use std::time::Duration;
+
+use wfh_event::{Event, FailureClass, Target};
+use wfh_store::{Depth, Entry, Expect, Key, Op, QueueKey, Value};
 
 use super::audit::{Action, Actor};
 use super::{OperateError, Operator, Rows};
-use crate::durable::Progress;
+use crate::durable::{Ended, KeyState, Progress};
 use crate::targets::Bound;
-use crate::{Outgoing, Record, queue_key};
+use crate::{InvocationState, InvocationStatus, Outgoing, Record, Try, Verdict, queue_key};
 
 /// Entries that one commit removes.
 const PURGED_AT_ONCE: u32 = 1_000;
@@ -91,13 +93,89 @@ impl Operator {
             let Some(last) = entries.last() else { break };
             after = Some(last.seq);
             purged += entries.len() as u64;
-            let remove = |entry: &Entry| Op::Remove { queue: queue.clone(), seq: entry.seq };
-            self.host.store.commit(entries.iter().map(remove).collect()).await?;
+            let mut ops = Vec::new();
+            for entry in &entries {
+                ops.push(Op::Remove { queue: queue.clone(), seq: entry.seq });
+                ops.extend(self.forgotten(target, entry).await?);
+            }
+            self.host.store.commit(ops).await?;
         }
         let change = (format!("{before} entries"), format!("{purged} removed"));
         let audit = self.audit(actor, Action::Purge, target.to_string(), change)?;
         self.host.store.commit(vec![audit]).await?;
         Ok(purged)
+    }
+
+    /// What else stands of an entry that is thrown away: its key is free again, its call has failed.
+    async fn forgotten(&self, target: &Target, entry: &Entry) -> Result<Vec<Op>, OperateError> {
+        let Ok(record) = Record::from_bytes(&entry.body) else { return Ok(Vec::new()) };
+        let mut ops = Vec::new();
+        if record.has_status {
+            let now_ms = self.host.clock.now_ms();
+            let purged = Try {
+                at_ms: now_ms,
+                class: FailureClass::Cancelled.as_str().to_owned(),
+                detail: "it was purged from its queue".to_owned(),
+            };
+            let status = InvocationStatus {
+                state: InvocationState::Failed,
+                attempts: Progress::from_bytes(&entry.state).attempts,
+                failure: Some(purged),
+                ..InvocationStatus::queued(record.invocation, target.clone(), now_ms)
+            };
+            ops.extend(status.put(self.host.invocations_ttl));
+        }
+        if let Some(claim) = &record.claim {
+            let key =
+                Key::new(&claim.key).map_err(|error| OperateError::Invalid(error.to_string()))?;
+            let value = self.host.store.get(key.clone()).await?;
+            let is_its = |value: &Value| match KeyState::from_bytes(&value.bytes) {
+                Ok(KeyState::Accepted { made_by }) => made_by.invocation == record.invocation,
+                Ok(KeyState::Succeeded { .. } | KeyState::Dead { .. }) | Err(_) => false,
+            };
+            if let Some(value) = value.filter(is_its) {
+                ops.push(Op::Delete { key, expect: Expect::Version(value.version) });
+            }
+        }
+        Ok(ops)
+    }
+
+    /// Gives up what is in a queue for longer than `retention`, as many entries as one look sees: for
+    /// queues that nobody claims from. Says how many.
+    ///
+    /// # Errors
+    /// The manifest has no such queue, or the store does not answer.
+    pub async fn expire(
+        &self,
+        target: &Target,
+        retention: Duration,
+    ) -> Result<usize, OperateError> {
+        let queue = self.known(target)?;
+        let now_ms = self.host.clock.now_ms();
+        let entries = self.host.store.peek(queue.clone(), None, PURGED_AT_ONCE).await?;
+        let is_old = |entry: &&Entry| {
+            u128::from(now_ms.saturating_sub(entry.appended_at_ms)) > retention.as_millis()
+        };
+        let (mut ops, mut count) = (Vec::new(), 0);
+        let (failure, condition) = Verdict::TooOld.failure();
+        for entry in entries.iter().filter(is_old) {
+            count += 1;
+            ops.push(Op::Remove { queue: queue.clone(), seq: entry.seq });
+            let Ok(record) = Record::from_bytes(&entry.body) else { continue };
+            let ended = Ended {
+                function: &target.to_string(),
+                version: String::new(),
+                record: &record,
+                progress: &Progress::from_bytes(&entry.state),
+                now_ms,
+                result: Err((&failure, condition)),
+                claim: None,
+            };
+            let letter = ended.letter_op(queue.as_str(), self.host.dead_letters_ttl);
+            ops.extend(letter.map(|(_, op)| op));
+        }
+        self.host.store.commit(ops).await?;
+        Ok(count)
     }
 
     /// Sends an event to a queue, a topic or a function.

@@ -30,6 +30,7 @@ fn world() -> World {
         clock,
         targets,
         tasks: tokio_util::task::TaskTracker::new(),
+        schedules: Arc::default(),
         running: Arc::default(),
         invocations_ttl: std::time::Duration::from_secs(60),
         dead_letters_ttl: std::time::Duration::from_secs(60),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wfh_event::FunctionName;
 
-use crate::{Figures, FunctionPolicy};
+use crate::{BreakerCell, Figures, FunctionPolicy};
 
 /// How a function is called: what its component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,4 +88,6 @@ pub struct FunctionStatus {
     pub reuse: u32,
     /// What it did so far.
     pub figures: Arc<Figures>,
+    /// Its breaker, if it has one.
+    pub breaker: Option<Arc<BreakerCell>>,
 }
