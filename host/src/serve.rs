@@ -24,7 +24,7 @@ use crate::pulling::Pulling;
 use crate::runtime::Workers;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, log, replica, ring, settings, store};
+use crate::{descriptors, environment, log, replica, ring, settings, store};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -34,6 +34,9 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
     let logs = start_log(&file, &file.data_dir(options.data_dir.as_deref()));
     install_tls_provider();
+    if let Some((point, times)) = environment::crash_point() {
+        wfh_store::crash::arm(&point, times);
+    }
     descriptors::raise_limit();
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use wfh_store::{Key, QueueKey};
+use wfh_store::{Key, QueueKey, crash};
 
 use crate::Shared;
 use crate::batch::Batch;
@@ -138,6 +138,7 @@ impl Writer {
         let unreferenced = batch.finish(!idle)?;
         let Batch { written, woken, .. } = batch;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        crash::pass("writer-committed");
         self.queues.settled();
         Ok(After { written, woken, unreferenced, more })
     }

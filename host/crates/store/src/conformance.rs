@@ -6,6 +6,7 @@ mod commit;
 mod entries;
 mod groups;
 mod kv;
+mod model;
 mod races;
 mod restart;
 mod time;
@@ -108,6 +109,7 @@ pub async fn run(backend: &dyn Backend) -> Result<(), String> {
         entries::CASES,
         groups::CASES,
         time::CASES,
+        model::CASES,
         restart::CASES,
     ];
     let mut broken = Vec::new();

@@ -11,6 +11,7 @@
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod crash;
 mod error;
 mod kv;
 #[cfg(feature = "memory")]

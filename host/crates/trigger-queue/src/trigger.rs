@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 use wfh_invoke::{Dispatcher, Shutdown};
 use wfh_pull::Pause;
-use wfh_store::{Claim, Claimed, Clock, Store, StoreError};
+use wfh_store::{Claim, Claimed, Clock, Store, StoreError, crash};
 
 use crate::QueueConfig;
 use crate::batch::Batch;
@@ -135,7 +135,11 @@ async fn claim_up_to(shared: &Shared, entries_max: u32) -> Result<Vec<Claimed>, 
     let config = &shared.config;
     let (bytes_max, visibility) = (config.batch_bytes_max, config.visibility);
     let claim = Claim { entries_max, bytes_max, visibility };
-    shared.store.claim(config.queue.clone(), claim).await
+    let claimed = shared.store.claim(config.queue.clone(), claim).await?;
+    if !claimed.is_empty() {
+        crash::pass("entry-claimed");
+    }
+    Ok(claimed)
 }
 
 /// As many batches as it takes, in order.

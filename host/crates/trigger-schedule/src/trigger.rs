@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use wfh_event::Target;
 use wfh_invoke::{ScheduleState, Scheduled, Schedules, Shutdown, Targets, schedule_key, tick};
-use wfh_store::{Clock, Expect, Op, Store, StoreError, Value};
+use wfh_store::{Clock, Expect, Op, Store, StoreError, Value, crash};
 
 use crate::When;
 
@@ -105,8 +105,11 @@ impl ScheduleTrigger {
             self.write(&key, found.as_ref(), &began, Vec::new()).await?;
             return Ok(until(began.next_at_ms, now_ms));
         };
-        if state.paused || state.next_at_ms > now_ms {
-            return Ok(until(state.next_at_ms, now_ms).max(Duration::from_millis(1)));
+        if state.paused {
+            return Ok(LOOK_AGAIN);
+        }
+        if state.next_at_ms > now_ms {
+            return Ok(until(state.next_at_ms, now_ms));
         }
         let (ticks, next_at_ms) = self.due(&state, now_ms);
         let last_at_ms = ticks.last().copied().or(state.last_at_ms);
@@ -187,7 +190,9 @@ impl ScheduleTrigger {
         let expect = found.map_or(Expect::Absent, |value| Expect::Version(value.version));
         let put = Op::Put { key: key.clone(), bytes: state.to_bytes(), expect, ttl: None };
         let ops = std::iter::once(put).chain(appends).collect();
-        match self.store.commit(ops).await {
+        let committed = self.store.commit(ops).await;
+        crash::pass("schedule-committed");
+        match committed {
             Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),
         }

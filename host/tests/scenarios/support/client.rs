@@ -44,6 +44,11 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// Whether it has a header.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
     /// The `code` of a problem document; empty for anything else.
     pub(crate) fn code(&self) -> String {
         let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use wfh_event::{Failure, FailureClass, InvocationId, Target};
-use wfh_store::{Expect, Leased, Op, StoreError};
+use wfh_store::{Expect, Leased, Op, StoreError, crash};
 
 use super::begin::missing;
 use super::key::{key_of_item, payload_of_item};
@@ -131,7 +131,10 @@ impl Acceptor {
         let status = record.has_status.then(|| self.status(id)).flatten();
         let ops = claim.into_iter().chain(appends).chain(status).collect();
         match self.host.store.commit(ops).await {
-            Ok(_) => Ok(Accepted { id, replayed: false }),
+            Ok(_) => {
+                crash::pass("accept-committed");
+                Ok(Accepted { id, replayed: false })
+            }
             Err(StoreError::Conflict { .. }) => Err(in_flight()),
             Err(StoreError::Full { queue }) => {
                 let detail = format!("the queue `{queue}` holds as much as it may");

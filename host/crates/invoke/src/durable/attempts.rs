@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wfh_event::{Failure, FailureClass};
+use wfh_store::crash;
 
 use super::Call;
 use super::job::{End, Job, Lanes, behind};
@@ -95,6 +96,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let items = jobs.iter().map(Job::next_try).collect();
         let invocation = self.head.with(Input::Events(items), attempts_max);
         let mut outcomes = self.shared.inner.invoke(invocation).await;
+        crash::pass("guest-ended");
         let lacking = || Failure::new(FailureClass::Internal, "an item without an outcome");
         outcomes.resize_with(jobs.len(), || Outcome::Failed(lacking()));
         outcomes

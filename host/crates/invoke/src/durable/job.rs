@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wfh_event::{Event, EventId, Failure, FailureClass, InvocationId};
-use wfh_store::{Claimed, Expect, Key, Lease};
+use wfh_store::{Claimed, Entry, Expect, Key, Lease, QueueKey};
 use wfh_telemetry::TraceContext;
 
 use super::hold::{Delivery, Hold, Outside};
@@ -48,11 +48,9 @@ impl Verdict {
 pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
     let entry = claimed.entry;
     let progress = Progress::from_bytes(&entry.state);
-    // The same each time it is delivered.
-    let place = format!("{}/{}", claimed.receipt.queue, entry.seq);
-    let record = Record::from_bytes(&entry.body)
-        .unwrap_or_else(|error| unreadable(&place, entry.body.clone(), &error));
+    let record = record_of(&claimed.receipt.queue, &entry);
     let attempt = progress.attempts.saturating_add(1);
+    let place = place_of(&claimed.receipt.queue, &entry);
     let item = record.item(attempt, path).unwrap_or_else(|| of_raw(&place, entry.body));
     let delivery = Delivery {
         invocation: record.invocation,
@@ -65,12 +63,19 @@ pub fn delivered(claimed: Claimed, path: Option<Arc<str>>) -> Item {
     Item { delivery: Some(Box::new(delivery)), ..item }
 }
 
-/// An entry that this host did not write is an event all the same: it must not stop the queue, and
-/// its bytes must not be lost.
-fn unreadable(place: &str, body: Bytes, error: &serde_json::Error) -> Record {
-    let mut item = of_raw(place, body);
-    item.event.subject = Some(error.to_string());
-    Record::new(new_invocation_id(), item, 0, &TraceContext::root())
+/// The record that an entry holds. One that this host did not write is an event all the same: it must
+/// not stop the queue, and its bytes must not be lost.
+pub(crate) fn record_of(queue: &QueueKey, entry: &Entry) -> Record {
+    Record::from_bytes(&entry.body).unwrap_or_else(|error| {
+        let mut item = of_raw(&place_of(queue, entry), entry.body.clone());
+        item.event.subject = Some(error.to_string());
+        Record::new(new_invocation_id(), item, 0, &TraceContext::root())
+    })
+}
+
+/// The same each time an entry is delivered.
+fn place_of(queue: &QueueKey, entry: &Entry) -> String {
+    format!("{queue}/{}", entry.seq)
 }
 
 fn of_raw(place: &str, body: Bytes) -> Item {

@@ -27,7 +27,7 @@ pub use letter::{DEAD_LETTERS, DeadLetter};
 pub use policy::{Destinations, DurablePolicy, KeyPolicy, RetryPolicy, Version};
 pub use record::{InvocationState, InvocationStatus, Progress, Record, Try};
 
-pub(crate) use job::behind;
+pub(crate) use job::{behind, record_of};
 pub(crate) use letter::Ended;
 pub(crate) use record::{INVOCATIONS, StoredClaim, encode};
 pub(crate) use retry::Condition;

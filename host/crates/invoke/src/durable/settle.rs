@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wfh_event::{Failure, FailureClass, Target};
-use wfh_store::{Append, Expect, Lease, Op, StoreError};
+use wfh_store::{Append, Expect, Lease, Op, StoreError, crash};
 
 use super::hold::{Delivery, Fate, Hold};
 use super::job::{Claim, End, Job};
@@ -102,12 +102,16 @@ impl<I: Invoke + 'static> Call<'_, I> {
         // append twice.
         let pauses = if ops.iter().any(is_fence) { &COMMIT_PAUSES_MS[..] } else { &[] };
         let mut pauses = pauses.iter();
+        crash::pass("settle-before-commit");
         loop {
             match (self.host.store.commit(ops.clone()).await, pauses.next()) {
                 (Err(StoreError::Unavailable(_)), Some(pause_ms)) => {
                     tokio::time::sleep(Duration::from_millis(*pause_ms)).await;
                 }
-                (committed, _) => return committed.map(drop),
+                (committed, _) => {
+                    crash::pass("settle-committed");
+                    return committed.map(drop);
+                }
             }
         }
     }

@@ -7,12 +7,14 @@ use wfh_store::{Depth, Entry, Expect, Key, Op, QueueKey, Value};
 
 use super::audit::{Action, Actor};
 use super::{OperateError, Operator, Rows};
-use crate::durable::{Ended, KeyState, Progress};
+use crate::durable::{Ended, KeyState, Progress, record_of};
 use crate::targets::Bound;
 use crate::{InvocationState, InvocationStatus, Outgoing, Record, Try, Verdict, queue_key};
 
 /// Entries that one commit removes.
 const PURGED_AT_ONCE: u32 = 1_000;
+/// Entries that one look for old ones reads.
+const EXPIRED_AT_ONCE: u32 = 100;
 
 /// A queue and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +154,7 @@ impl Operator {
     ) -> Result<usize, OperateError> {
         let queue = self.known(target)?;
         let now_ms = self.host.clock.now_ms();
-        let entries = self.host.store.peek(queue.clone(), None, PURGED_AT_ONCE).await?;
+        let entries = self.host.store.peek(queue.clone(), None, EXPIRED_AT_ONCE).await?;
         let is_old = |entry: &&Entry| {
             u128::from(now_ms.saturating_sub(entry.appended_at_ms)) > retention.as_millis()
         };
@@ -161,7 +163,7 @@ impl Operator {
         for entry in entries.iter().filter(is_old) {
             count += 1;
             ops.push(Op::Remove { queue: queue.clone(), seq: entry.seq });
-            let Ok(record) = Record::from_bytes(&entry.body) else { continue };
+            let record = record_of(&queue, entry);
             let ended = Ended {
                 function: &target.to_string(),
                 version: String::new(),

@@ -37,7 +37,8 @@ impl World {
         };
         let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(&self.store);
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
-        ScheduleTrigger::new(config, store, clock, Arc::clone(&self.targets), Shutdown::default())
+        let (targets, schedules) = (Arc::clone(&self.targets), Arc::default());
+        ScheduleTrigger::new(config, store, clock, targets, schedules, Shutdown::default())
     }
 
     async fn fired(&self) -> Vec<String> {
