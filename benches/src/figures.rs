@@ -47,6 +47,14 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
     if wanted("latency") {
         latency(programs);
     }
+    // Long, and with servers of its own: only when asked for.
+    if names.contains(&"pipeline") {
+        crate::pipeline::queue_to_function(programs);
+        crate::pipeline::replay(programs);
+    }
+    if names.contains(&"streams") {
+        crate::streams::run(programs);
+    }
     if wanted("leak") {
         leak(programs);
     }

@@ -13,15 +13,17 @@ mod engine_alone;
 mod figures;
 mod init;
 mod peers;
+mod pipeline;
 mod process;
 mod report;
 mod store;
+mod streams;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: wfh-benches bare PORT | store | run WFH WASMTIME GUESTS [FIGURE...]
-figures: throughput engine init spin start thousand rss body leak latency";
+figures: throughput engine init spin start thousand rss body leak latency pipeline streams";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

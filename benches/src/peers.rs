@@ -86,6 +86,11 @@ impl Programs {
 
     /// Starts wfh with a manifest.
     pub(crate) fn wfh(&self, manifest: &str) -> Server {
+        self.wfh_with_admin(manifest, 0)
+    }
+
+    /// The same, with its admin port on one that is known.
+    pub(crate) fn wfh_with_admin(&self, manifest: &str, admin: u16) -> Server {
         let port = free_port();
         let path = self.directory().join(format!("{port}.toml"));
         std::fs::write(&path, manifest).expect("a manifest");
@@ -93,7 +98,8 @@ impl Programs {
         command
             .arg("serve")
             .arg(&path)
-            .args(["--listen", &format!("127.0.0.1:{port}"), "--admin", "127.0.0.1:0"])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--admin", &format!("127.0.0.1:{admin}")])
             .arg("--data-dir")
             .arg(self.directory().join("data"));
         Server::start(command, port)

@@ -96,6 +96,10 @@ impl Deployment {
             self.show(&file.manifest);
             return Ok(false);
         }
+        // Before anything changes.
+        if let Some(error) = outside::check(file).into_iter().next() {
+            return Err(error);
+        }
         let mut functions = HashMap::new();
         for loaded in loaded {
             let Some(described) = file.manifest.functions.get(&loaded.name) else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wfh_event::{QueueName, Target};
 use wfh_invoke::{Dispatcher, Durability, Operator, Place, Shutdown, Status, queue_key};
@@ -43,6 +44,8 @@ const OWN_RECEIVES_MAX: u32 = 10;
 struct Pulled {
     what: What,
     shutdown: Shutdown,
+    /// Cancelled when nothing of it runs any more.
+    done: CancellationToken,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -117,12 +120,14 @@ impl Pulling {
     /// calls in flight of others finish.
     pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<(), Error> {
         let mut wanted = wanted(file, &self.replica)?;
-        self.running.retain(|name, pulled| {
-            let stays = wanted.get(name) == Some(&pulled.what);
+        let mut leaving = BTreeMap::new();
+        self.running.retain(|puller, pulled| {
+            let stays = wanted.get(puller) == Some(&pulled.what);
             if stays {
-                wanted.remove(name);
+                wanted.remove(puller);
             } else {
                 pulled.shutdown.drain.cancel();
+                leaving.insert(puller.clone(), pulled.done.clone());
             }
             stays
         });
@@ -131,13 +136,15 @@ impl Pulling {
                 drain: self.shutdown.drain.child_token(),
                 cancel: self.shutdown.cancel.clone(),
             };
-            self.start(puller.name(), &what, shutdown.clone())?;
-            self.running.insert(puller, Pulled { what, shutdown });
+            let done = CancellationToken::new();
+            let turn = Turn { before: leaving.remove(&puller), done: done.clone() };
+            self.start(puller.name(), &what, shutdown.clone(), turn)?;
+            self.running.insert(puller, Pulled { what, shutdown, done });
         }
         Ok(())
     }
 
-    fn start(&self, name: &str, what: &What, shutdown: Shutdown) -> Result<(), Error> {
+    fn start(&self, name: &str, what: &What, shutdown: Shutdown, turn: Turn) -> Result<(), Error> {
         let Durability { store, clock, targets, schedules, .. } = &self.durability;
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         // Any worker will do: calls go to all of them in turn.
@@ -149,7 +156,7 @@ impl Pulling {
                 let trigger = wfh_trigger_queue::QueueTrigger::new(
                     config, store, clock, dispatcher, workers, shutdown,
                 );
-                self.tasks.spawn_on(trigger.run(), worker);
+                self.tasks.spawn_on(turn.take(trigger.run()), worker);
             }
             What::Kafka(config) => {
                 let (config, workers) = (KafkaConfig::clone(config), self.workers.clone());
@@ -159,14 +166,14 @@ impl Pulling {
                 let trigger =
                     KafkaTrigger::new(config, store, dispatcher, workers, status, shutdown);
                 let trigger = trigger.map_err(|error| never(&error))?;
-                self.tasks.spawn_on(trigger.run(), worker);
+                self.tasks.spawn_on(turn.take(trigger.run()), worker);
             }
             What::Redis(config) => {
                 let (config, workers) = (RedisConfig::clone(config), self.workers.clone());
                 let (dispatcher, status) = (self.dispatcher.clone(), Arc::clone(&self.status));
                 let trigger =
                     RedisTrigger::new(config, store, dispatcher, workers, status, shutdown);
-                self.tasks.spawn_on(trigger.run(), worker);
+                self.tasks.spawn_on(turn.take(trigger.run()), worker);
             }
             What::Expiry { target, retention } => {
                 let operator = Operator::new(self.durability.clone());
@@ -175,17 +182,33 @@ impl Pulling {
                 let task = async move {
                     drain.run_until_cancelled(expiring).await;
                 };
-                self.tasks.spawn_on(task, worker);
+                self.tasks.spawn_on(turn.take(task), worker);
             }
             What::Schedule { trigger } => {
                 let config = schedule(name, trigger).map_err(|error| never(&error))?;
                 let (targets, schedules) = (Arc::clone(targets), Arc::clone(schedules));
                 let trigger =
                     ScheduleTrigger::new(config, store, clock, targets, schedules, shutdown);
-                self.tasks.spawn_on(trigger.run(), worker);
+                self.tasks.spawn_on(turn.take(trigger.run()), worker);
             }
         }
         Ok(())
+    }
+}
+
+/// One of the same name begins when the one before has ended: the two would take each other's work.
+struct Turn {
+    before: Option<CancellationToken>,
+    done: CancellationToken,
+}
+
+impl Turn {
+    async fn take(self, task: impl Future<Output = ()>) {
+        let _done = self.done.drop_guard();
+        if let Some(before) = self.before {
+            before.cancelled().await;
+        }
+        task.await;
     }
 }
 

@@ -30,7 +30,7 @@ enum Node {
 
 /// A pattern that says nothing that could hold.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{at}: {reason}")]
+#[error("{}{reason}", if at.is_empty() { String::new() } else { format!("{at}: ") })]
 pub struct PatternError {
     /// The field, as a dotted path.
     pub at: String,

@@ -89,11 +89,8 @@ impl<R: Raw> Call<R> {
         item.attempt = record.progress.attempts().saturating_add(1);
         item.path.clone_from(&config.path);
         item.attributes.push(("trigger".to_owned(), config.name.clone()));
-        let crashes = self.guarded && record.progress.attempts() >= config.attempts_max;
-        let receives = match crashes {
-            true => Some(record.progress.attempts()),
-            false => (record.received > Record::<R>::RECEIVES_MAX).then_some(record.received),
-        };
+        let attempts = record.progress.attempts();
+        let receives = (self.guarded && attempts >= config.attempts_max).then_some(attempts);
         let outside = Outside {
             source: Arc::clone(&self.source),
             position: record.position,

@@ -74,10 +74,9 @@ impl<R: Raw> Lanes<R> {
         self.lanes.values().all(|lane| lane.queue.is_empty()) && self.later.is_empty()
     }
 
-    /// The position of the record that comes next.
-    pub(crate) fn first(&self) -> Option<u128> {
-        let lane = self.lanes.get(self.runnable.front()?)?;
-        lane.queue.front().map(|record| record.position)
+    /// The record that comes next.
+    pub(crate) fn first(&self) -> Option<&Record<R>> {
+        self.lanes.get(self.runnable.front()?)?.queue.front()
     }
 
     /// Whether a batch should begin.
@@ -107,7 +106,7 @@ impl<R: Raw> Lanes<R> {
                 && let Some(next) = lane.queue.front()
             {
                 let with = bytes.saturating_add(next.raw.bytes());
-                if !taken.is_empty() && with > limits.bytes_max {
+                if !taken.is_empty() && (with > limits.bytes_max || next.is_suspect()) {
                     break;
                 }
                 bytes = with;

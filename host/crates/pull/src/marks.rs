@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wfh_invoke::{Progress, progress_key, progress_prefix, settled_key, settled_prefix};
-use wfh_store::{Expect, Key, OPS_MAX, Op, Store, StoreError};
+use wfh_store::{Expect, Key, OPS_MAX, Op, Store, StoreError, Value};
 
 /// How long a mark is kept after its record was acknowledged: for as long a consumer may believe
 /// that the record is still its own.
@@ -22,6 +22,8 @@ pub struct Marks {
     store: Arc<dyn Store>,
     source: Arc<str>,
     settled: HashSet<u128>,
+    /// Those of them that are not over in a while by themselves.
+    lasting: Vec<u128>,
     progress: HashMap<u128, Progress>,
 }
 
@@ -39,17 +41,20 @@ impl Marks {
     /// # Errors
     /// The store cannot be read.
     pub async fn load(store: Arc<dyn Store>, source: Arc<str>) -> Result<Self, StoreError> {
-        let mut settled = HashSet::new();
-        each(&store, &settled_prefix(&source), |position, _| {
+        let (mut settled, mut lasting) = (HashSet::new(), Vec::new());
+        each(&store, &settled_prefix(&source), |position, value| {
             settled.insert(position);
+            if value.expires_at_ms.is_none() {
+                lasting.push(position);
+            }
         })
         .await?;
         let mut progress = HashMap::new();
-        each(&store, &progress_prefix(&source), |position, bytes| {
-            progress.insert(position, Progress::from_bytes(bytes));
+        each(&store, &progress_prefix(&source), |position, value| {
+            progress.insert(position, Progress::from_bytes(&value.bytes));
         })
         .await?;
-        Ok(Self { store, source, settled, progress })
+        Ok(Self { store, source, settled, lasting, progress })
     }
 
     /// Whether a record was settled before: it is only acknowledged.
@@ -107,14 +112,22 @@ impl Marks {
         }
     }
 
-    /// The marks below `position`, which the source will not give again.
+    /// Forgets the marks below `position`, which the source will not give again. A crash may have left
+    /// some of them that would last for ever: they are over in a while.
     pub async fn forget_below(&mut self, position: u128) {
-        let below: Vec<u128> =
-            self.settled.iter().copied().filter(|marked| *marked < position).collect();
-        for marked in &below {
-            self.settled.remove(marked);
-        }
+        self.settled.retain(|marked| *marked >= position);
+        let (below, rest) = std::mem::take(&mut self.lasting)
+            .into_iter()
+            .partition::<Vec<u128>, _>(|marked| *marked < position);
+        self.lasting = rest;
         Self::acknowledged(&*self.store, &self.source, &below).await;
+    }
+
+    /// The same of all marks that a crash left, for a source that gives at its beginning whatever it
+    /// gives again: they still hold for that.
+    pub async fn let_all_end(&mut self) {
+        let lasting = std::mem::take(&mut self.lasting);
+        Self::acknowledged(&*self.store, &self.source, &lasting).await;
     }
 }
 
@@ -122,7 +135,7 @@ impl Marks {
 async fn each(
     store: &Arc<dyn Store>,
     prefix: &str,
-    mut action: impl FnMut(u128, &[u8]),
+    mut action: impl FnMut(u128, &Value),
 ) -> Result<(), StoreError> {
     let mut after: Option<Key> = None;
     loop {
@@ -130,7 +143,7 @@ async fn each(
         for (key, value) in &page {
             let position = key.as_str().strip_prefix(prefix);
             if let Some(position) = position.and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
-                action(position, &value.bytes);
+                action(position, value);
             }
         }
         match page.last() {

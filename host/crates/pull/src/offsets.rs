@@ -11,7 +11,6 @@ pub struct Offsets {
     uncommitted: VecDeque<i64>,
     /// Behind the highest that was fetched.
     next: Option<i64>,
-    committed: Option<i64>,
 }
 
 impl Offsets {
@@ -42,7 +41,6 @@ impl Offsets {
 
     /// Notes that everything before `offset` is committed.
     pub fn committed(&mut self, offset: i64) {
-        self.committed = self.committed.max(Some(offset));
         while self.uncommitted.front().is_some_and(|first| *first < offset) {
             self.uncommitted.pop_front();
         }

@@ -19,8 +19,8 @@ pub struct Record<R> {
     pub position: u128,
     /// Records of one lane are given to the target in order; those without one in any.
     pub lane: Option<u64>,
-    /// How often the source gave it before without being told of an end. Above
-    /// [`RECEIVES_MAX`](Self::RECEIVES_MAX) it is given up: it most likely crashes the host.
+    /// How often the source gave it before without being told of an end. Above a few times it runs
+    /// alone, and its tries count when they begin: it may be what crashes the host.
     pub received: u32,
     /// What the source gave.
     pub raw: R,
@@ -28,8 +28,12 @@ pub struct Record<R> {
 }
 
 impl<R> Record<R> {
-    /// Ends without an acknowledgement that are taken for crashes of the host.
-    pub const RECEIVES_MAX: u32 = 10;
+    /// From this number of deliveries without an end on, a record may be what crashes the host.
+    const SUSPECT: u32 = 3;
+
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.received >= Self::SUSPECT
+    }
 
     /// A record that was not tried yet, as far as the source knows.
     pub fn new(position: u128, lane: Option<u64>, received: u32, raw: R) -> Self {

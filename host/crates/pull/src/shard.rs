@@ -79,6 +79,8 @@ pub struct Shard<R> {
     settle: Arc<dyn Settle>,
     /// Up to here, records run alone and their tries count when they begin.
     guarded_below: u128,
+    /// Whether the call under way is one of those.
+    alone: bool,
     lanes: Lanes<R>,
     calls: JoinSet<Vec<(Record<R>, Then)>>,
 }
@@ -105,7 +107,7 @@ impl<R: Raw> Shard<R> {
         settle: Arc<dyn Settle>,
     ) -> Self {
         let (lanes, calls) = (Lanes::default(), JoinSet::new());
-        Self { puller, source, marks, settle, guarded_below, lanes, calls }
+        Self { puller, source, marks, settle, guarded_below, alone: false, lanes, calls }
     }
 
     /// Takes `records` to the target until they end or `stop` says so, and gives the marks back.
@@ -135,6 +137,8 @@ impl<R: Raw> Shard<R> {
                 return self.marks;
             }
             let due = match paused {
+                // Nothing begins until a call has ended, or any more.
+                _ if draining || !self.may_begin() => None,
                 Some(until) => Some(until),
                 None if wants => None,
                 None => self.lanes.next_due(&limits),
@@ -167,11 +171,13 @@ impl<R: Raw> Shard<R> {
 
     /// Records that may crash the host run alone.
     fn is_guarded(&self) -> bool {
-        self.lanes.first().is_some_and(|position| position < self.guarded_below)
+        self.lanes
+            .first()
+            .is_some_and(|next| next.position < self.guarded_below || next.is_suspect())
     }
 
     fn may_begin(&self) -> bool {
-        !self.is_guarded() || self.calls.is_empty()
+        self.calls.is_empty() || !(self.is_guarded() || self.alone)
     }
 
     fn limits(&self) -> BatchLimits {
@@ -221,6 +227,7 @@ impl<R: Raw> Shard<R> {
 
     fn begin(&mut self, permit: Option<OwnedSemaphorePermit>, limits: &BatchLimits) {
         let guarded = self.is_guarded();
+        self.alone = guarded;
         let records = self.lanes.take(limits, Instant::now());
         let (puller, source) = (Arc::clone(&self.puller), Arc::clone(&self.source));
         let call = Call { puller, source, records, guarded };

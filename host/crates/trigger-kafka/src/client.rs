@@ -40,8 +40,6 @@ pub(crate) fn consumer(
     let mut client = config.settings.client(OURS);
     client.set("group.id", &config.group);
     let consumer: Consumer = client.create_with_context(context)?;
-    let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
-    consumer.subscribe(&topics)?;
     Ok(Arc::new(consumer))
 }
 

@@ -1,6 +1,7 @@
 //! What librdkafka tells: partitions that come and go, errors, its log.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     workers: Vec<Handle>,
     consumer: OnceLock<Weak<Consumer>>,
     partitions: Mutex<HashMap<PartitionId, Partition>>,
+    draining: AtomicBool,
     /// The last error that was told.
     told: Mutex<Option<(Option<RDKafkaErrorCode>, Instant)>>,
 }
@@ -54,7 +56,18 @@ impl Context {
         let runtime = workers.first().cloned().unwrap_or_else(Handle::current);
         let (committing, consumer) = (Arc::default(), OnceLock::new());
         let (partitions, told) = (Mutex::default(), Mutex::default());
-        Self { config, puller, committing, status, runtime, workers, consumer, partitions, told }
+        Self {
+            config,
+            puller,
+            committing,
+            status,
+            runtime,
+            workers,
+            consumer,
+            partitions,
+            draining: AtomicBool::new(false),
+            told,
+        }
     }
 
     /// Lets the callbacks reach their consumer.
@@ -73,9 +86,15 @@ impl Context {
         self.partitions().values().map(|partition| Arc::clone(&partition.ledger)).collect()
     }
 
-    /// Takes all partitions, for the end.
-    pub(crate) fn drained(&self) -> Vec<Partition> {
-        self.partitions().drain().map(|(_, partition)| partition).collect()
+    /// Lets every partition end, and starts no other. They stay here until then: one that is revoked
+    /// meanwhile is waited for as always.
+    pub(crate) fn drain(&self) -> Vec<Partition> {
+        self.draining.store(true, Ordering::Release);
+        let partitions: Vec<Partition> = self.partitions().values().cloned().collect();
+        for partition in &partitions {
+            partition.stop.drain.cancel();
+        }
+        partitions
     }
 
     fn partitions(&self) -> MutexGuard<'_, HashMap<PartitionId, Partition>> {
@@ -84,6 +103,9 @@ impl Context {
 
     /// A record that came past its partition's queue comes again.
     pub(crate) fn strayed(&self, consumer: &Consumer, message: &BorrowedMessage<'_>) {
+        if self.draining.load(Ordering::Acquire) {
+            return;
+        }
         let (topic, partition) = (message.topic(), message.partition());
         let offset = Offset::Offset(message.offset());
         if let Err(error) = consumer.seek(topic, partition, offset, Duration::from_secs(10)) {
@@ -112,6 +134,9 @@ impl Context {
     }
 
     fn assigned(&self, consumer: &Consumer, assigned: &TopicPartitionList) {
+        if self.draining.load(Ordering::Acquire) {
+            return;
+        }
         let Some(shared) = self.consumer.get().and_then(Weak::upgrade) else { return };
         let begins = start::begins(self, consumer, assigned, &self.runtime);
         for id in ids(assigned) {
@@ -134,7 +159,7 @@ impl Context {
             ending.extend(self.partitions().remove(&id));
         }
         let hand_over_max = if lost { Duration::ZERO } else { HAND_OVER_MAX };
-        self.runtime.block_on(end(&mut ending, hand_over_max));
+        self.runtime.block_on(end(&ending, hand_over_max));
         if lost {
             let trigger = &self.config.pull.name;
             tracing::warn!(%trigger, partitions = ending.len(), "partitions were lost");
@@ -158,12 +183,12 @@ impl Context {
 }
 
 /// Lets calls end, cuts off those that take longer, and waits for both.
-pub(crate) async fn end(partitions: &mut [Partition], time: Duration) {
-    for partition in &*partitions {
+async fn end(partitions: &[Partition], time: Duration) {
+    for partition in partitions {
         partition.stop.drain.cancel();
     }
     let ended = async {
-        for partition in &mut *partitions {
+        for partition in partitions {
             partition.ended().await;
         }
     };

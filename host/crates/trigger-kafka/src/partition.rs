@@ -7,7 +7,7 @@ use rdkafka::Message as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use wfh_pull::{Marks, Puller, Record, Shard, Stop};
 use wfh_store::StoreError;
 
@@ -24,10 +24,12 @@ const CHUNK: usize = 256;
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A partition and the task that takes its records.
+#[derive(Clone)]
 pub(crate) struct Partition {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) stop: Stop,
-    task: JoinHandle<()>,
+    /// Cancelled when nothing of it runs any more, also by a panic.
+    done: CancellationToken,
 }
 
 impl Partition {
@@ -51,16 +53,18 @@ impl Partition {
             begin,
             stop: stop.clone(),
         };
-        let task = worker.spawn(reading.run(queue));
-        Self { ledger, stop, task }
+        let done = CancellationToken::new();
+        let ending = done.clone().drop_guard();
+        worker.spawn(async move {
+            reading.run(queue).await;
+            drop(ending);
+        });
+        Self { ledger, stop, done }
     }
 
     /// Waits until nothing of it runs.
-    pub(crate) async fn ended(&mut self) {
-        if !self.task.is_finished() {
-            // A panic was logged where it happened.
-            let _ = (&mut self.task).await;
-        }
+    pub(crate) async fn ended(&self) {
+        self.done.cancelled().await;
     }
 }
 
@@ -148,9 +152,9 @@ impl Reading {
                         taken.push(Record::new(position(message.offset()), lane, 0, raw));
                     }
                 }
+                // Records may be behind it, and of those nobody tells again.
                 Some(Err(error)) => {
                     tracing::warn!(source = %self.ledger.source, %error, "Kafka");
-                    break;
                 }
                 None => break,
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rdkafka::ClientConfig;
+use rdkafka::producer::BaseProducer;
 
 use crate::KafkaTriggerError;
 
@@ -38,7 +39,7 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Whether librdkafka knows the options and takes their values. No broker is asked.
+    /// Whether librdkafka knows the options and takes their values. No broker is waited for.
     ///
     /// # Errors
     /// The first that it does not.
@@ -49,11 +50,10 @@ impl Settings {
                 return Err(KafkaTriggerError::Option { key: (*key).to_owned(), reason });
             }
         }
-        let mut config = ClientConfig::new();
-        for (key, value) in &self.options {
-            config.set(key, value);
-        }
-        config.create_native_config().map(drop).map_err(Into::into)
+        // A client says what options alone do not: a file that is missing, a mechanism that is not
+        // built in. It is gone again before it has asked anybody.
+        let client: Result<BaseProducer, _> = self.client(&[]).create();
+        client.map(drop).map_err(Into::into)
     }
 
     /// A client with `ours`, except where the manifest says otherwise.

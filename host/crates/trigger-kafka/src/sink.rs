@@ -64,7 +64,8 @@ impl KafkaSink {
                 headers.add(TRACESTATE.as_str(), state.as_bytes());
             }
         }
-        headers.add(HOPS, record.hops().to_string().as_bytes());
+        // Leaving the host counts, so that a circle without a function ends as well.
+        headers.add(HOPS, record.hops().saturating_add(1).to_string().as_bytes());
         for (name, value) in item.headers.iter().filter(|(name, _)| !is_ours(name)) {
             headers.add(name, value);
         }

@@ -21,7 +21,7 @@ pub struct KafkaTrigger {
 }
 
 impl KafkaTrigger {
-    /// Joins the group. Calls run on `workers` in turn; `status` says that the host is not ready until
+    /// Prepares to join the group. Calls run on `workers` in turn; `status` says that the host is not ready until
     /// partitions were assigned for the first time. It MUST be made inside a runtime.
     ///
     /// # Errors
@@ -45,29 +45,29 @@ impl KafkaTrigger {
     /// settled is committed and the group is left.
     pub async fn run(self) {
         let Self { consumer, shutdown } = self;
+        let topics: Vec<String> = consumer.context().config.topics.clone();
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        if let Err(error) = consumer.subscribe(&topics) {
+            consumer.context().failed(&error);
+        }
         let stop = CancellationToken::new();
         let (served, stopped) = (Arc::clone(&consumer), stop.clone());
         // A thread of its own: rebalances block it until what is in flight has ended.
         let serving = tokio::task::spawn_blocking(move || serve(served, &stopped));
         let committing = committer::run(Arc::clone(&consumer));
         let _ = shutdown.drain.run_until_cancelled(committing).await;
-        let mut ending: Vec<Partition> = consumer.context().drained();
-        drain(&mut ending, &shutdown).await;
-        let ledgers: Vec<_> =
-            ending.iter().map(|partition| Arc::clone(&partition.ledger)).collect();
-        committer::commit(&consumer, &ledgers).await;
-        drop((ending, consumer));
+        let partitions = consumer.context().drain();
+        ended(&partitions, &shutdown).await;
+        committer::commit(&consumer, &consumer.context().ledgers()).await;
+        drop((partitions, consumer));
         stop.cancel();
         // It ends when the group is left, or when its thread panicked, which was logged.
         let _ = serving.await;
     }
 }
 
-/// Lets calls end; the host cuts them off when their time is over.
-async fn drain(partitions: &mut [Partition], shutdown: &Shutdown) {
-    for partition in &*partitions {
-        partition.stop.drain.cancel();
-    }
+/// Waits for calls to end; the host cuts them off when their time is over.
+async fn ended(partitions: &[Partition], shutdown: &Shutdown) {
     for partition in partitions {
         tokio::select! {
             () = partition.ended() => {}

@@ -191,7 +191,8 @@ pub(crate) fn fields(record: &Record) -> Option<Fields> {
             add(TRACESTATE.to_string(), state.to_owned().into());
         }
     }
-    add(HOPS.to_owned(), record.hops().to_string().into());
+    // Leaving the host counts, so that a circle without a function ends as well.
+    add(HOPS.to_owned(), record.hops().saturating_add(1).to_string().into());
     if let Some(key) = item.key {
         add(KEY.to_owned(), key);
     }

@@ -33,6 +33,11 @@ impl Ledger {
         is_new
     }
 
+    /// Whether an entry was read.
+    pub(crate) fn has(&self, position: u128) -> bool {
+        self.entries().contains_key(&position)
+    }
+
     /// How many entries may be read.
     pub(crate) fn room_now(&self) -> usize {
         self.in_flight_max.saturating_sub(self.entries().len())

@@ -10,14 +10,12 @@ use redis::{RedisResult, Script, Value, cmd};
 
 use crate::answer::{array, bytes, number, text};
 use crate::entry::{Entry, Origin, Payload};
+use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::source::Read;
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/take.lua")));
 static INHERIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/inherit.lua")));
-
-/// What is left is taken over in pages of this size.
-const PAGE: usize = 1_000;
 
 /// A list as one consumer reads it.
 #[derive(Clone)]
@@ -78,9 +76,11 @@ impl List {
     }
 
     /// What this consumer had taken before it ended.
-    pub(crate) async fn left(&self, link: &mut Link) -> RedisResult<Vec<Read>> {
+    pub(crate) async fn left(&self, link: &mut Link, ledger: &Ledger) -> RedisResult<Vec<Read>> {
         // Its own elements go where they are; no other consumer has its name.
-        self.inherit(link, &self.consumer, Duration::ZERO, PAGE).await
+        let mut all = self.inherit(link, &self.consumer, Duration::ZERO, usize::MAX).await?;
+        all.retain(|one| !ledger.has(one.position));
+        Ok(all)
     }
 
     /// What consumers had taken that are silent.

@@ -52,7 +52,7 @@ impl Session {
         let working = async { tokio::join!(shard.run(receiver, stop.clone()), reading) };
         tokio::select! {
             _ = working => {}
-            never = self.keep(sender) => match never {},
+            never = self.keep(sender, &stop) => match never {},
             never = self.acknowledge() => match never {},
         }
         let _ = timeout(END_MAX, self.end()).await;
@@ -68,7 +68,7 @@ impl Session {
         let mut left = true;
         while !stop.drain.is_cancelled() {
             let read = match left {
-                true => self.source.left(&mut link, self.ordered).await,
+                true => self.source.left(&mut link, self.ordered, &self.ledger).await,
                 false => {
                     let Some(room) = stop.drain.run_until_cancelled(self.ledger.room()).await
                     else {
@@ -83,6 +83,8 @@ impl Session {
                     self.hand_over(read, &sender).await;
                 }
                 Err(error) => {
+                    // The answer may be lost, and not what it gave.
+                    left = true;
                     self.trouble("cannot be read", &error);
                     self.mend(&mut link, &error).await;
                     let _ = stop.drain.run_until_cancelled(link.back_off()).await;
@@ -111,7 +113,7 @@ impl Session {
     }
 
     /// Keeps what runs from others, and takes what others left.
-    async fn keep(&self, sender: Sender) -> Infallible {
+    async fn keep(&self, sender: Sender, stop: &Stop) -> Infallible {
         let mut link = self.link();
         let interval = self.config.visibility / 3;
         let mut tidied = Instant::now();
@@ -119,7 +121,7 @@ impl Session {
         loop {
             let next = Instant::now() + interval;
             turn = turn.wrapping_add(1);
-            if let Err(error) = self.keep_once(&mut link, &sender, turn).await {
+            if let Err(error) = self.keep_once(&mut link, &sender, stop, turn).await {
                 self.trouble("what runs cannot be kept", &error);
             }
             if tidied.elapsed() >= TIDY_INTERVAL {
@@ -136,12 +138,13 @@ impl Session {
         &self,
         link: &mut Link,
         sender: &Sender,
+        stop: &Stop,
         turn: u32,
     ) -> Result<(), RedisError> {
         self.source.extend(link, &self.ledger.running()).await?;
         let room = self.ledger.room_now().min(READ_MAX);
         // Who reads alone has claimed everything at its beginning.
-        if !self.ordered && turn.is_multiple_of(2) && room > 0 {
+        if !self.ordered && turn.is_multiple_of(2) && room > 0 && !stop.drain.is_cancelled() {
             let left = self.source.reclaim(link, room).await?;
             let left = self.unsettled(left).await;
             self.hand_over(left, sender).await;

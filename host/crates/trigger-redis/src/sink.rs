@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long an answer may take; what is lost after that may have been added, and is not added again.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long an event is known to have been added.
-const GUARD_KEPT: Duration = Duration::from_secs(24 * 3_600);
+const GUARD_KEPT: Duration = Duration::from_secs(3_600);
 
 static SEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/send.lua")));
 
@@ -71,8 +71,15 @@ impl Sink for RedisSink {
         Box::pin(async move {
             let mut link = self.link.lock().await;
             let mut brought = Vec::with_capacity(events.len());
+            let mut away: Option<Failure> = None;
             for record in events {
-                brought.push(self.send(&mut link, record).await);
+                let sent = match &away {
+                    // The others would wait for the same server, one after another.
+                    Some(failure) => Err(failure.clone()),
+                    None => self.send(&mut link, record).await,
+                };
+                away = sent.as_ref().err().filter(|failure| failure.class.is_pressure()).cloned();
+                brought.push(sent);
             }
             brought
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::RedisResult;
 
 use crate::entry::Entry;
+use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::list::List;
 use crate::stream::Stream;
@@ -32,11 +33,17 @@ impl Source {
         }
     }
 
-    /// What this consumer, or any one if `of_all`, had read before and not acknowledged.
-    pub(crate) async fn left(&self, link: &mut Link, of_all: bool) -> RedisResult<Vec<Read>> {
+    /// What this consumer, or any one if `of_all`, had read before and not acknowledged,
+    /// and is not in `ledger`.
+    pub(crate) async fn left(
+        &self,
+        link: &mut Link,
+        of_all: bool,
+        ledger: &Ledger,
+    ) -> RedisResult<Vec<Read>> {
         match self {
-            Self::Stream(stream) => stream.left(link, of_all).await,
-            Self::List(list) => list.left(link).await,
+            Self::Stream(stream) => stream.left(link, of_all, ledger).await,
+            Self::List(list) => list.left(link, ledger).await,
         }
     }
 

@@ -8,6 +8,7 @@ use redis::{Cmd, RedisResult, Script, Value, cmd};
 use crate::StreamConfig;
 use crate::answer::{Fields, array, entries, number, pairs, text};
 use crate::entry::{Entry, Origin, Payload};
+use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::source::Read;
 
@@ -70,7 +71,12 @@ impl Stream {
     }
 
     /// Claims what is pending, and counts that as a delivery.
-    pub(crate) async fn left(&self, link: &mut Link, of_all: bool) -> RedisResult<Vec<Read>> {
+    pub(crate) async fn left(
+        &self,
+        link: &mut Link,
+        of_all: bool,
+        ledger: &Ledger,
+    ) -> RedisResult<Vec<Read>> {
         let mut found = Vec::new();
         let mut from = "-".to_owned();
         loop {
@@ -83,9 +89,13 @@ impl Stream {
             let Some((last, _)) = pending.last() else { return Ok(found) };
             from = format!("({last}");
             let mut claim = self.claim(0);
-            for (id, _) in &pending {
-                claim.arg(id);
+            let is_here = |id: &str| position_of(id).is_some_and(|position| ledger.has(position));
+            let missing: Vec<&String> =
+                pending.iter().map(|(id, _)| id).filter(|id| !is_here(id)).collect();
+            if missing.is_empty() {
+                continue;
             }
+            claim.arg(missing);
             let claimed = entries(link.ask(&claim).await?)?;
             found.extend(claimed.into_iter().filter_map(|(id, fields)| {
                 let received = pending.iter().find(|(known, _)| *known == id);

@@ -92,7 +92,8 @@ impl RedisTrigger {
 
     async fn session(&self, stop: Stop, ordered: bool) {
         let loading = stop.drain.run_until_cancelled(self.marks()).await;
-        let Some(marks) = loading else { return };
+        let Some(mut marks) = loading else { return };
+        marks.let_all_end().await;
         let session = Session {
             config: self.config.clone(),
             puller: Arc::clone(&self.puller),

@@ -39,8 +39,10 @@ pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(),
     let config = settings::engine(&file.manifest, Some(cache), ports_denied, capabilities);
     let engine = Arc::new(Engine::new(config)?);
     let (shown, called) = (Arc::clone(&status), dispatcher.clone());
+    let entered = runtime.enter();
     let mut deployment = Deployment::new(engine, &file.manifest, called, shown, Some(durability));
     deployment.apply(&file)?;
+    drop(entered);
     let sources = Sources { status, dispatcher, operator: None, logs: None, workers: Vec::new() };
     let api = Api::new(unbounded(&file), sources, CancellationToken::new());
     let shown = runtime.block_on(async {

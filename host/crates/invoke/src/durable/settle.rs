@@ -8,7 +8,7 @@ use wfh_event::{Failure, FailureClass, Target};
 use wfh_store::{Append, Expect, Lease, Op, StoreError, crash};
 
 use super::hold::{Delivery, Fate, Hold};
-use super::job::{Claim, End, Job};
+use super::job::{Claim, End, Job, Lanes, behind};
 use super::letter::Ended;
 use super::record::{InvocationState, InvocationStatus, Record, shortened};
 use super::retry::Condition;
@@ -27,6 +27,7 @@ const COMMIT_PAUSES_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
 /// What an item's end comes down to.
 struct Settlement {
     index: usize,
+    lane: Option<u64>,
     ops: Vec<Op>,
     outcome: Outcome,
     /// Given back unless the commit wrote its key.
@@ -46,11 +47,23 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let together = self.commit(ops).await;
         let alone = settlements.len() > 1 && is_about_one(&together);
         let mut outcomes = Vec::with_capacity(settlements.len());
+        let mut stopped = Lanes::default();
         for settlement in settlements {
+            let lane = settlement.lane;
             let committed = match alone {
+                // What comes before it in its lane was not settled.
+                true if stopped.hold(lane) => {
+                    let Settlement { index, lease, .. } = settlement;
+                    self.free(lease.as_ref()).await;
+                    outcomes.push((index, Outcome::Failed(behind())));
+                    continue;
+                }
                 true => self.commit(settlement.ops.clone()).await,
                 false => together.clone(),
             };
+            if committed.is_err() {
+                stopped.add(lane);
+            }
             outcomes.push(self.finish(settlement, committed).await);
         }
         outcomes
@@ -62,10 +75,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         committed: Result<(), StoreError>,
     ) -> (usize, Outcome) {
         let written = committed.is_ok() && settlement.ops.iter().any(writes_leased);
-        if let Some(lease) = settlement.lease.as_ref().filter(|_| !written) {
-            // It runs out by itself if it cannot be given back.
-            let _ = self.host.store.give_back(lease).await;
-        }
+        self.free(settlement.lease.as_ref().filter(|_| !written)).await;
         if let (Ok(()), Some(fate)) = (&committed, &settlement.fate) {
             fate.settle(!settlement.ops.is_empty());
         }
@@ -79,6 +89,13 @@ impl<I: Invoke + 'static> Call<'_, I> {
             Err(error) => Outcome::Failed(unavailable(&error)),
         };
         (settlement.index, outcome)
+    }
+
+    async fn free(&self, lease: Option<&Lease>) {
+        if let Some(lease) = lease {
+            // It runs out by itself if it cannot be given back.
+            let _ = self.host.store.give_back(lease).await;
+        }
     }
 
     /// What a guest asked for cannot be stored: the call failed.
@@ -207,11 +224,18 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 // Its key is free again: the lane does not hold a lease while it waits.
                 Settlement { fate: None, ..unsettled(&job, ops, outcome) }
             }
-            Some(Hold::Outside(_)) => {
-                let mut ops = self.claim_for_later(&job);
-                ops.extend(self.parked(&job, wait));
-                settled(&job, ops, outcome)
-            }
+            Some(Hold::Outside(_)) => match self.parked(&job, wait) {
+                Some(parked) => {
+                    let mut ops = self.claim_for_later(&job);
+                    ops.push(parked);
+                    settled(&job, ops, outcome)
+                }
+                // Its function has left the manifest, so there is nowhere to wait: its source has it.
+                None => {
+                    let gone = Failure::new(FailureClass::Unavailable, "its function is gone");
+                    not_started(&job, gone)
+                }
+            },
             Some(Hold::Entry { receipt, .. }) => {
                 let (receipt, state) = (receipt.clone(), Some(job.progress.to_bytes()));
                 let mut ops = vec![Op::Release { receipt, delay: wait, state }];
@@ -385,7 +409,8 @@ fn settled(job: &Job, mut ops: Vec<Op>, outcome: Outcome) -> Settlement {
 /// Not the end of an item yet.
 fn unsettled(job: &Job, ops: Vec<Op>, outcome: Outcome) -> Settlement {
     let lease = job.lease().cloned();
-    Settlement { index: job.index, ops, outcome, lease, fate: None, job: None }
+    let (index, lane) = (job.index, job.lane());
+    Settlement { index, lane, ops, outcome, lease, fate: None, job: None }
 }
 
 /// What never began goes back as it came. Tries in memory may have come before.

@@ -13,6 +13,7 @@ use crate::read::{Misfit, Node, OneOrMany, Reader, Text, Value, expandable, tabl
 
 table! {
     /// Records of Kafka topics.
+    #[check(names)]
     pub struct KafkaTrigger {
         /// Keys the trigger's durable state; derived from the topics without it.
         given_name: Option<TriggerName> as "name",
@@ -40,6 +41,26 @@ table! {
         weight: u32 [1..=1_000] = 1,
         /// Any key of librdkafka, as a text, or as `{ env = "NAME" }` or `{ file = "..." }`.
         options: BTreeMap<String, Setting>,
+    }
+}
+
+/// What Kafka takes for the name of a topic: 249 of these characters.
+const TOPIC_LENGTH_MAX: usize = 249;
+
+fn names(trigger: &KafkaTrigger, node: &Node<'_>, reader: &mut Reader<'_>) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    for topic in &trigger.topics.0 {
+        let fits = (1..=TOPIC_LENGTH_MAX).contains(&topic.len()) && topic.chars().all(is_plain);
+        if !fits {
+            let told = format!(
+                "{topic:?} is no topic's name; expected letters, digits, `.`, `_` and `-`, and no \
+                 pattern"
+            );
+            reader.report_at(node, "topics", told);
+        }
+    }
+    if trigger.group.as_ref().is_some_and(String::is_empty) {
+        reader.report_at(node, "group", "a consumer group has a name");
     }
 }
 

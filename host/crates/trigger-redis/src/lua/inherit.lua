@@ -16,7 +16,7 @@ while true do
 end
 local given = {}
 for _, id in ipairs(redis.call('HKEYS', KEYS[8])) do
-    if #given >= 3 * tonumber(ARGV[4]) then
+    if #given / 3 >= tonumber(ARGV[4]) then
         return given
     end
     local element = redis.call('HGET', KEYS[8], id)

@@ -8,7 +8,11 @@ for _ = 1, tonumber(ARGV[2]) do
     if not element then
         break
     end
-    local id = redis.call('INCR', KEYS[5])
+    -- Never one that was there before, also after a loss of data: greater than the time.
+    local micros = now[1] * 1000000 + now[2]
+    local id = math.max(tonumber(redis.call('GET', KEYS[5]) or 0) + 1, micros)
+    id = string.format('%.0f', id)
+    redis.call('SET', KEYS[5], id)
     redis.call('HSET', KEYS[3], id, element)
     redis.call('HSET', KEYS[4], id, 1)
     given[#given + 1] = id
