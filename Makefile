@@ -40,7 +40,7 @@ doc-test: ## Run the examples in the documentation of the crates
 chaos: guests ## Kill the host 1,000 times under load and count what was lost or doubled
 	WFH_CHAOS_KILLS=1000 cargo test --release --workspace --test scenarios chaos -- --nocapture --test-threads 1
 
-fuzz-brief: ## Fuzz what parses outside text, 15 seconds a target
+fuzz-brief: ## Fuzz what parses outside text, 20 seconds a target
 	@scripts/fuzz-brief
 
 guests: ## Compile the guest examples to components

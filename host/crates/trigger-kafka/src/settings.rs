@@ -87,10 +87,12 @@ mod tests {
             ("sasl.mechanism", "PLAIN"),
             ("compression.type", "zstd"),
             ("compression.type", "lz4"),
-            ("security.protocol", "sasl_ssl"),
+            ("security.protocol", "ssl"),
         ] {
             check(key, value).unwrap_or_else(|error| panic!("{key}={value}: {error}"));
         }
+        // Its mechanism would be Kerberos, which is not built in.
+        check("security.protocol", "sasl_ssl").unwrap_err();
         let unknown = check("sesion.timeout.ms", "6000").unwrap_err();
         assert!(unknown.to_string().contains("No such configuration property"), "{unknown}");
         let ours = check("group.id", "g").unwrap_err();
