@@ -40,10 +40,16 @@ pub(crate) fn sink(file: &ManifestFile, name: &StreamName) -> Result<Arc<dyn Sin
 /// What of the manifest no client would take. No server is asked.
 pub(crate) fn check(file: &ManifestFile) -> Vec<Error> {
     let triggers = &file.manifest.triggers;
-    let mut errors: Vec<Error> = kafka_defaults(file).err().into_iter().collect();
+    let tried = |table: &str, settings: Settings| {
+        settings.check().map_err(|error| of_kafka(file, table, &error))
+    };
+    let defaults = kafka_defaults(file).and_then(|settings| tried("kafka", settings));
+    let mut errors: Vec<Error> = defaults.err().into_iter().collect();
     if errors.is_empty() {
         // Otherwise each trigger would say it again.
-        errors.extend(triggers.kafka.iter().filter_map(|trigger| kafka(file, trigger).err()));
+        errors.extend(triggers.kafka.iter().filter_map(|trigger| {
+            kafka(file, trigger).and_then(|config| tried(&trigger.key, config.settings)).err()
+        }));
     }
     errors.extend(triggers.redis.iter().filter_map(|trigger| redis(file, trigger, "").err()));
     errors
@@ -91,7 +97,7 @@ fn server(file: &ManifestFile, key: &str, url: &str) -> Result<Server, Error> {
     Server::new(url).map_err(|error| Error::Manifest(vec![file.error_at(key, &error.to_string())]))
 }
 
-/// `[[trigger.kafka]]`
+/// `[[trigger.kafka]]`; its options are those that [`check`] has tried.
 pub(crate) fn kafka(
     file: &ManifestFile,
     trigger: &Trigger<KafkaTrigger>,
@@ -102,7 +108,6 @@ pub(crate) fn kafka(
         settings.brokers.clone_from(brokers);
     }
     settings.options.extend(options(file, &trigger.key, &config.options)?);
-    settings.check().map_err(|error| of_kafka(file, &trigger.key, &error))?;
     Ok(KafkaConfig {
         settings,
         topics: config.topics.0.clone(),
@@ -172,12 +177,10 @@ impl Pulled<'_> {
 
 fn kafka_defaults(file: &ManifestFile) -> Result<Settings, Error> {
     let kafka = &file.manifest.kafka;
-    let settings = Settings {
+    Ok(Settings {
         brokers: kafka.brokers.clone(),
         options: options(file, "kafka", &kafka.options)?.into_iter().collect(),
-    };
-    settings.check().map_err(|error| of_kafka(file, "kafka", &error))?;
-    Ok(settings)
+    })
 }
 
 fn options(

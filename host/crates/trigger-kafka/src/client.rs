@@ -36,7 +36,6 @@ pub(crate) fn consumer(
     config: &KafkaConfig,
     context: Context,
 ) -> Result<Arc<Consumer>, KafkaTriggerError> {
-    config.settings.check()?;
     let mut client = config.settings.client(OURS);
     client.set("group.id", &config.group);
     let consumer: Consumer = client.create_with_context(context)?;

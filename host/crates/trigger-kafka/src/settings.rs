@@ -39,7 +39,8 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Whether librdkafka knows the options and takes their values. No broker is waited for.
+    /// Whether librdkafka knows the options and takes their values. No broker is waited for. It makes a
+    /// client for that, so whoever reads options does it once, before anything is made of them.
     ///
     /// # Errors
     /// The first that it does not.
@@ -49,6 +50,10 @@ impl Settings {
                 let reason = format!("`{key}` is not for a manifest; {instead} says it");
                 return Err(KafkaTriggerError::Option { key: (*key).to_owned(), reason });
             }
+        }
+        // Without options there is nothing to refuse, and no client to make for it.
+        if self.options.is_empty() {
+            return Ok(());
         }
         // A client says what options alone do not: a file that is missing, a mechanism that is not
         // built in. It is gone again before it has asked anybody.

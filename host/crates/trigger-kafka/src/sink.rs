@@ -38,12 +38,12 @@ pub struct KafkaSink {
 }
 
 impl KafkaSink {
-    /// Sends to `topic`. It MUST be made inside a runtime; no broker is asked yet.
+    /// Sends to `topic`, with settings that [`Settings::check`] has passed. It MUST be made inside a
+    /// runtime; no broker is asked yet.
     ///
     /// # Errors
     /// The options are not librdkafka's.
     pub fn new(settings: &Settings, topic: String) -> Result<Self, KafkaTriggerError> {
-        settings.check()?;
         Ok(Self { topic, producer: settings.client(OURS).create()? })
     }
 

@@ -21,7 +21,7 @@ pub struct KafkaTrigger {
 }
 
 impl KafkaTrigger {
-    /// Prepares to join the group. Calls run on `workers` in turn; `status` says that the host is not ready until
+    /// Prepares to join the group, with settings that [`crate::Settings::check`] has passed. Calls run on `workers` in turn; `status` says that the host is not ready until
     /// partitions were assigned for the first time. It MUST be made inside a runtime.
     ///
     /// # Errors
