@@ -63,7 +63,8 @@ impl Redis {
         let named = |about: &&std::collections::HashMap<String, Value>| {
             String::from_redis_value(about["name"].clone()).unwrap() == group
         };
-        let about = groups.iter().find(named).unwrap();
+        // A group that is not made yet has settled nothing.
+        let Some(about) = groups.iter().find(named) else { return u64::MAX };
         let pending = u64::from_redis_value(about["pending"].clone()).unwrap();
         let last = String::from_redis_value(about["last-delivered-id"].clone()).unwrap();
         // Its `lag` is unknown after a restart.
