@@ -8,6 +8,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use wfh_event::{Event, EventError, Failure, FailureClass, InvocationId};
 
+use wfh_telemetry::{TRACEPARENT, TRACESTATE};
+
 use crate::durable::REPLAYED;
 use crate::{Body, EventReply, HttpOrigin, Item, bytes_body, empty_body, event_key, header_text};
 
@@ -86,6 +88,29 @@ pub(crate) fn item_of_any_request(
             Item::new(Event::new(id.into(), &**route, "wfh.http.request"), String::new())
         })
     })
+}
+
+/// The media type of a payload, in what streams carry beside it.
+pub const STREAM_CONTENT_TYPE: &str = "content-type";
+/// How many functions an event has come through, beside it in a stream.
+pub const STREAM_HOPS: &str = "wfh-hops";
+
+/// What a stream carries beside the payload of an event in binary mode: its attributes, whose names
+/// begin with `prefix` there, its media type, its trace, and its hops. Leaving the host is one more of
+/// them, so that a circle without a function ends as well.
+#[must_use]
+pub fn stream_attributes(prefix: &str, item: &Item, hops: u8) -> Vec<(String, String)> {
+    let attributes = item.event.attributes();
+    let mut all: Vec<(String, String)> =
+        attributes.map(|(name, value)| (format!("{prefix}{name}"), value.to_owned())).collect();
+    let content_type = item.event.datacontenttype.clone();
+    all.extend(content_type.map(|text| (STREAM_CONTENT_TYPE.to_owned(), text)));
+    if let Some(trace) = &item.trace {
+        all.push((TRACEPARENT.to_string(), trace.to_string()));
+        all.extend(trace.tracestate().map(|state| (TRACESTATE.to_string(), state.to_owned())));
+    }
+    all.push((STREAM_HOPS.to_owned(), hops.saturating_add(1).to_string()));
+    all
 }
 
 fn binary(

@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Where pulled events are brought to.
 pub trait Sink: Send + Sync {
     /// Brings events there. One answer per event, in order: the writes that are still missing, for
-    /// the commit that acknowledges it; or why it cannot go there, for now
-    /// ([`FailureClass::is_pressure`]) or at all.
+    /// the commit that acknowledges it; or why it cannot go there: under pressure
+    /// ([`FailureClass::is_pressure`]) it is brought again, otherwise it is given up.
     fn bring<'a>(
         &'a self,
         events: &'a [Arc<Record>],

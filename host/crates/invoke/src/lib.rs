@@ -28,7 +28,8 @@ mod targets;
 
 pub use body::{Body, LimitedBody, bytes_body, collect_body, empty_body};
 pub use cloud_event::{
-    event_from_request, event_from_structured, is_structured, response_from_reply,
+    STREAM_CONTENT_TYPE, STREAM_HOPS, event_from_request, event_from_structured, is_structured,
+    response_from_reply, stream_attributes,
 };
 pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, WeakDispatcher};
 pub use durable::{

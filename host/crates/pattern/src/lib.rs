@@ -1,8 +1,8 @@
 //! Event patterns: which events a filter lets through, in the notation of Amazon EventBridge.
 //!
 //! Layer L0, pure. This crate must not know events, brokers or the manifest: it compares JSON. Its
-//! main type is [`Pattern`]. The small set for now: equal, `prefix`, `numeric`, `exists` and
-//! `anything-but`.
+//! main type is [`Pattern`]. Its words are `prefix`, `numeric`, `exists` and `anything-but`, and a
+//! value that must be equal; another word is refused by its name.
 
 mod matcher;
 

@@ -11,7 +11,7 @@ use wfh_invoke::{Delivery, Fate, Hold, Item, Outcome, Outside, Verdict, new_invo
 use crate::marks::count_start;
 use crate::pause::PAUSE;
 use crate::shard::Puller;
-use crate::{Raw, Record, Settled, invocation};
+use crate::{Raw, Record, Settled, call};
 
 /// What could be settled neither way is tried again after this.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
@@ -72,15 +72,7 @@ impl<R: Raw> Call<R> {
         }
         let items = self.records.iter().zip(fates);
         let items = items.map(|(record, fate)| self.item(record, fate)).collect();
-        let target = &self.puller.config.target;
-        match self.puller.dispatcher.find(target) {
-            Some(stacked) => stacked.invoke.invoke(invocation(target.clone(), items)).await,
-            // The manifest changed; who serves the target next takes them.
-            None => {
-                let detail = format!("nothing takes {target}");
-                vec![Outcome::Failed(Failure::new(FailureClass::Unavailable, detail))]
-            }
-        }
+        call(&self.puller.dispatcher, &self.puller.config.target, items).await
     }
 
     fn item(&self, record: &Record<R>, fate: &Arc<Fate>) -> Item {

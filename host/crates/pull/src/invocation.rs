@@ -1,12 +1,23 @@
 //! The call that pulled items make.
 
-use wfh_event::Target;
-use wfh_invoke::{Input, Invocation, Item, new_invocation_id};
+use wfh_event::{Failure, FailureClass, Target};
+use wfh_invoke::{Dispatcher, Input, Invocation, Item, Outcome, new_invocation_id};
 use wfh_telemetry::TraceContext;
 
+/// Calls `target` with all `items`.
+pub async fn call(dispatcher: &Dispatcher, target: &Target, items: Vec<Item>) -> Vec<Outcome> {
+    match dispatcher.find(target) {
+        Some(stacked) => stacked.invoke.invoke(invocation(target.clone(), items)).await,
+        // The manifest changed; the items come back to whoever serves the target next.
+        None => {
+            let detail = format!("nothing takes {target}");
+            vec![Outcome::Failed(Failure::new(FailureClass::Unavailable, detail))]
+        }
+    }
+}
+
 /// One call with all `items`. A single one is the invocation that its delivery names, in its trace.
-#[must_use]
-pub fn invocation(target: Target, items: Vec<Item>) -> Invocation {
+fn invocation(target: Target, items: Vec<Item>) -> Invocation {
     let only = match items.as_slice() {
         [only] => Some(only),
         _ => None,

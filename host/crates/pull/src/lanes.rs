@@ -175,10 +175,9 @@ impl<R: Raw> Lanes<R> {
             self.resting.pop();
             self.free(id, now);
         }
-        let (due, later) =
+        let (due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.later).into_iter().partition(|(until, _)| *until <= now);
         self.later = later;
-        let due: Vec<(Instant, Record<R>)> = due;
         for (_, record) in due {
             self.push(record, now);
         }

@@ -12,15 +12,17 @@ mod invocation;
 mod lanes;
 mod marks;
 mod offsets;
+mod patience;
 mod pause;
 mod record;
 mod shard;
 
 pub use config::{BatchLimits, PullConfig};
 pub use filter::{Filter, Passage};
-pub use invocation::invocation;
+pub use invocation::call;
 pub use marks::{MARK_KEPT, Marks};
 pub use offsets::Offsets;
+pub use patience::patiently;
 pub use pause::Pause;
 pub use record::{Raw, Record, Settle, Settled};
 pub use shard::{Puller, Shard, Stop};

@@ -265,6 +265,3 @@ async fn acquire(waiting: &mut Option<PollSemaphore>) -> Option<OwnedSemaphorePe
         None => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

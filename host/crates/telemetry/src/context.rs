@@ -64,6 +64,12 @@ impl TraceContext {
         Some(Self { trace_id, span_id, sampled, tracestate: None })
     }
 
+    /// A new position below that of a sender whose `traceparent` and `tracestate` came as text.
+    #[must_use]
+    pub fn below(parent: Option<&str>, state: Option<&str>) -> Option<Self> {
+        Some(Self::parse(parent?)?.with_tracestate(state).child())
+    }
+
     /// A new position below this one, in the same trace.
     #[must_use]
     pub fn child(&self) -> Self {

@@ -129,10 +129,7 @@ pub(crate) fn to_commit(ledgers: &[Arc<Ledger>]) -> Option<(TopicPartitionList, 
 /// Notes what was committed: there is room again, and the marks of these records are over soon.
 pub(crate) async fn committed(store: &dyn Store, offsets: &[Committed]) {
     for (ledger, offset) in offsets {
-        let marked = ledger.committed(*offset);
-        if !marked.is_empty() {
-            Marks::acknowledged(store, &ledger.source, &marked).await;
-        }
+        Marks::acknowledged(store, &ledger.source, &ledger.committed(*offset)).await;
     }
 }
 

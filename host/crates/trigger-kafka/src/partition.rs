@@ -8,7 +8,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use wfh_pull::{Marks, Puller, Record, Shard, Stop};
+use wfh_pull::{Marks, Puller, Record, Shard, Stop, patiently};
 use wfh_store::StoreError;
 
 use crate::Order;
@@ -20,8 +20,6 @@ use crate::record::KafkaRecord;
 const RESUMES_SUSPECT: u32 = 3;
 /// Records that are handed over at once.
 const CHUNK: usize = 256;
-/// How long to wait for a store that does not answer.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A partition and the task that takes its records.
 #[derive(Clone)]
@@ -79,9 +77,8 @@ struct Reading {
 impl Reading {
     async fn run(self, queue: PartitionQueue<Context>) {
         let stop = self.stop.drain.clone();
-        let Some((marks, guarded_below)) = stop.run_until_cancelled(self.marks()).await else {
-            return;
-        };
+        let known = patiently(&self.ledger.source, || self.known());
+        let Some((marks, guarded_below)) = stop.run_until_cancelled(known).await else { return };
         let (puller, source) = (Arc::clone(&self.puller), Arc::clone(&self.ledger.source));
         let settle = Arc::clone(&self.ledger);
         let shard = Shard::new(puller, source, marks, guarded_below, settle);
@@ -93,28 +90,15 @@ impl Reading {
         }
     }
 
-    /// What the store knows of the partition, once it says.
-    async fn marks(&self) -> (Marks, u128) {
-        loop {
-            match self.known().await {
-                Ok(known) => return known,
-                Err(error) => {
-                    let source = &self.ledger.source;
-                    tracing::warn!(%source, %error, "waits for the store");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
-            }
-        }
-    }
-
+    /// What the store knows of the partition, and up to where its records may crash the host.
     async fn known(&self) -> Result<(Marks, u128), StoreError> {
         let begin = position(self.begin);
         let (store, source) = (Arc::clone(&self.puller.store), Arc::clone(&self.ledger.source));
         let mut marks = Marks::load(store, source).await?;
         marks.forget_below(begin).await;
         let suspect = marks.resumed(begin).await? >= RESUMES_SUSPECT;
-        let guarded = if suspect { self.ledger.in_flight_max as u128 } else { 0 };
-        Ok((marks, begin.saturating_mul(u128::from(suspect)) + guarded))
+        let guarded_below = if suspect { begin + self.ledger.in_flight_max as u128 } else { 0 };
+        Ok((marks, guarded_below))
     }
 
     /// Hands records over as long as there is room for them.

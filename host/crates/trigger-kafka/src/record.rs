@@ -7,16 +7,15 @@ use jiff::Timestamp;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use wfh_event::{Event, EventId};
-use wfh_invoke::{Item, event_from_structured, event_key, is_structured, new_invocation_id};
+use wfh_invoke::{
+    Item, STREAM_CONTENT_TYPE, STREAM_HOPS, event_from_structured, event_key, is_structured,
+    new_invocation_id,
+};
 use wfh_pull::Raw;
 use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
 
 /// The headers of binary mode begin with it.
 pub(crate) const CE_PREFIX: &str = "ce_";
-/// The media type of the value; of the whole event in structured mode.
-pub(crate) const CONTENT_TYPE: &str = "content-type";
-/// How many functions an event has come through.
-pub(crate) const HOPS: &str = "wfh-hops";
 /// The type of a record that is no CloudEvent.
 const RECORD_TYPE: &str = "wfh.kafka.record";
 
@@ -65,7 +64,7 @@ impl KafkaRecord {
     }
 
     fn cloud_event(&self) -> Option<Event> {
-        let content_type = self.header(CONTENT_TYPE);
+        let content_type = self.header(STREAM_CONTENT_TYPE);
         if content_type.is_some_and(is_structured) {
             return event_from_structured(self.value.as_deref()?).ok();
         }
@@ -85,7 +84,7 @@ impl KafkaRecord {
         event.subject =
             self.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).map(str::to_owned);
         event.time = self.time();
-        event.datacontenttype = self.header(CONTENT_TYPE).map(str::to_owned);
+        event.datacontenttype = self.header(STREAM_CONTENT_TYPE).map(str::to_owned);
         event.data.clone_from(&self.value);
         event
     }
@@ -109,8 +108,7 @@ impl KafkaRecord {
     }
 
     fn trace(&self) -> Option<TraceContext> {
-        let parent = TraceContext::parse(self.header(TRACEPARENT.as_str())?)?;
-        Some(parent.with_tracestate(self.header(TRACESTATE.as_str())).child())
+        TraceContext::below(self.header(TRACEPARENT.as_str()), self.header(TRACESTATE.as_str()))
     }
 }
 
@@ -125,7 +123,7 @@ impl Raw for KafkaRecord {
             trace: self.trace(),
             ..Item::new(event, event_key)
         };
-        let hops = self.header(HOPS).and_then(|text| text.parse().ok());
+        let hops = self.header(STREAM_HOPS).and_then(|text| text.parse().ok());
         (item, hops.unwrap_or_default())
     }
 

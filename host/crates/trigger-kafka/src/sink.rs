@@ -9,11 +9,11 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
 use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{Record, Sink};
+use wfh_invoke::{Record, STREAM_CONTENT_TYPE, STREAM_HOPS, Sink, stream_attributes};
 use wfh_store::Op;
 use wfh_telemetry::{TRACEPARENT, TRACESTATE};
 
-use crate::record::{CE_PREFIX, CONTENT_TYPE, HOPS};
+use crate::record::CE_PREFIX;
 use crate::{KafkaTriggerError, Settings};
 
 /// How long an event waits that the brokers do not take now.
@@ -52,20 +52,9 @@ impl KafkaSink {
             return Err(Failure::new(FailureClass::Invalid, "it is no event"));
         };
         let mut headers = Headers(OwnedHeaders::new());
-        for (name, value) in item.event.attributes() {
-            headers.add(&format!("{CE_PREFIX}{name}"), value.as_bytes());
+        for (name, value) in stream_attributes(CE_PREFIX, &item, record.hops()) {
+            headers.add(&name, value.as_bytes());
         }
-        if let Some(content_type) = &item.event.datacontenttype {
-            headers.add(CONTENT_TYPE, content_type.as_bytes());
-        }
-        if let Some(trace) = &item.trace {
-            headers.add(TRACEPARENT.as_str(), trace.to_string().as_bytes());
-            if let Some(state) = trace.tracestate() {
-                headers.add(TRACESTATE.as_str(), state.as_bytes());
-            }
-        }
-        // Leaving the host counts, so that a circle without a function ends as well.
-        headers.add(HOPS, record.hops().saturating_add(1).to_string().as_bytes());
         for (name, value) in item.headers.iter().filter(|(name, _)| !is_ours(name)) {
             headers.add(name, value);
         }
@@ -87,7 +76,7 @@ impl KafkaSink {
 /// Of an event that is passed on, what the headers above say is not said twice.
 fn is_ours(name: &str) -> bool {
     name.starts_with(CE_PREFIX)
-        || [CONTENT_TYPE, HOPS, TRACEPARENT.as_str(), TRACESTATE.as_str()]
+        || [STREAM_CONTENT_TYPE, STREAM_HOPS, TRACEPARENT.as_str(), TRACESTATE.as_str()]
             .iter()
             .any(|ours| name.eq_ignore_ascii_case(ours))
 }

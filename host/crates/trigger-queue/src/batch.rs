@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{Invocation, Item, Outcome, Verdict, delivered};
-use wfh_pull::invocation;
+use wfh_invoke::{Item, Verdict, delivered};
+use wfh_pull::call;
 use wfh_store::{Claimed, Op, Receipt};
 
 use crate::trigger::Shared;
@@ -33,24 +32,12 @@ impl Batch {
         let receipts: Vec<Receipt> =
             entries.iter().map(|claimed| claimed.receipt.clone()).collect();
         let items = entries.into_iter().map(|claimed| item(&shared, claimed)).collect();
-        let invocation = invocation(shared.config.target.clone(), items);
         tokio::select! {
-            outcomes = call(&shared, invocation) => shared.pause.follow(&outcomes),
+            outcomes = call(&shared.dispatcher, &shared.config.target, items) => {
+                shared.pause.follow(&outcomes);
+            }
             never = extend(&shared, &receipts) => match never {},
             () = shared.shutdown.cancel.cancelled() => give_back(&shared, receipts).await,
-        }
-    }
-}
-
-async fn call(shared: &Shared, invocation: Invocation) -> Vec<Outcome> {
-    match shared.dispatcher.find(&shared.config.target) {
-        Some(stacked) => stacked.invoke.invoke(invocation).await,
-        // The manifest changed; the entries come back to whoever serves them next.
-        None => {
-            let target = &shared.config.target;
-            let failure =
-                Failure::new(FailureClass::Unavailable, format!("nothing takes {target}"));
-            vec![Outcome::Failed(failure)]
         }
     }
 }

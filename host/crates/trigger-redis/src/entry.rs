@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use wfh_event::{Event, EventId};
-use wfh_invoke::{Item, Record, event_key, new_invocation_id};
+use wfh_invoke::{
+    Item, Record, STREAM_CONTENT_TYPE, STREAM_HOPS, event_key, new_invocation_id, stream_attributes,
+};
 use wfh_pull::Raw;
 use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
 
@@ -17,10 +19,6 @@ use crate::answer::Fields;
 const CE_PREFIX: &str = "ce-";
 /// The payload of a CloudEvent.
 const DATA: &str = "data";
-/// Its media type.
-const CONTENT_TYPE: &str = "content-type";
-/// How many functions an event has come through.
-const HOPS: &str = "wfh-hops";
 /// The key of an event, where its sender gave one.
 const KEY: &str = "wfh-key";
 
@@ -110,7 +108,7 @@ impl Entry {
             let name = std::str::from_utf8(name).ok()?.strip_prefix(CE_PREFIX)?;
             Some((name, std::str::from_utf8(value).ok()?))
         }));
-        let content_type = self.text(CONTENT_TYPE).map(str::to_owned);
+        let content_type = self.text(STREAM_CONTENT_TYPE).map(str::to_owned);
         Event::from_attributes(attributes, content_type, self.field(DATA).cloned()).ok()
     }
 
@@ -118,7 +116,10 @@ impl Entry {
     fn plain_event(&self) -> Event {
         let mut object = Map::new();
         for (name, value) in self.fields() {
-            if [TRACEPARENT.as_str(), TRACESTATE.as_str(), HOPS].iter().any(|own| name == own) {
+            if [TRACEPARENT.as_str(), TRACESTATE.as_str(), STREAM_HOPS]
+                .iter()
+                .any(|own| name == own)
+            {
                 continue;
             }
             let value = match std::str::from_utf8(value) {
@@ -134,8 +135,7 @@ impl Entry {
     }
 
     fn trace(&self) -> Option<TraceContext> {
-        let parent = TraceContext::parse(self.text(TRACEPARENT.as_str())?)?;
-        Some(parent.with_tracestate(self.text(TRACESTATE.as_str())).child())
+        TraceContext::below(self.text(TRACEPARENT.as_str()), self.text(TRACESTATE.as_str()))
     }
 }
 
@@ -159,7 +159,7 @@ impl Raw for Entry {
             trace: self.trace(),
             ..Item::new(event, event_key)
         };
-        let hops = self.text(HOPS).and_then(|text| text.parse().ok());
+        let hops = self.text(STREAM_HOPS).and_then(|text| text.parse().ok());
         (item, hops.unwrap_or_default())
     }
 
@@ -179,20 +179,9 @@ pub(crate) fn fields(record: &Record) -> Option<Fields> {
     let item = record.item(1, None)?;
     let mut fields = Fields::new();
     let mut add = |name: String, value: Bytes| fields.push((name.into(), value));
-    for (name, value) in item.event.attributes() {
-        add(format!("{CE_PREFIX}{name}"), value.to_owned().into());
+    for (name, value) in stream_attributes(CE_PREFIX, &item, record.hops()) {
+        add(name, value.into());
     }
-    if let Some(content_type) = item.event.datacontenttype {
-        add(CONTENT_TYPE.to_owned(), content_type.into());
-    }
-    if let Some(trace) = &item.trace {
-        add(TRACEPARENT.to_string(), trace.to_string().into());
-        if let Some(state) = trace.tracestate() {
-            add(TRACESTATE.to_string(), state.to_owned().into());
-        }
-    }
-    // Leaving the host counts, so that a circle without a function ends as well.
-    add(HOPS.to_owned(), record.hops().saturating_add(1).to_string().into());
     if let Some(key) = item.key {
         add(KEY.to_owned(), key);
     }
@@ -210,7 +199,7 @@ pub(crate) fn fields(record: &Record) -> Option<Fields> {
 /// Of an event that is passed on, what the fields above say is not said twice.
 fn is_ours(name: &str) -> bool {
     name.starts_with(CE_PREFIX)
-        || [DATA, CONTENT_TYPE, HOPS, KEY, TRACEPARENT.as_str(), TRACESTATE.as_str()]
+        || [DATA, STREAM_CONTENT_TYPE, STREAM_HOPS, KEY, TRACEPARENT.as_str(), TRACESTATE.as_str()]
             .contains(&name)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::RedisError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wfh_pull::{Marks, Puller, Record, Settled, Shard, Stop};
+use wfh_pull::{Marks, Puller, Record, Settle as _, Settled, Shard, Stop};
 
 use crate::RedisConfig;
 use crate::entry::Entry;
@@ -158,7 +158,6 @@ impl Session {
         for read in left {
             match self.puller.is_settled(&self.name, read.position).await {
                 Ok(true) => {
-                    use wfh_pull::Settle as _;
                     self.ledger.settled(&[Settled { position: read.position, marked: true }]);
                 }
                 Ok(false) => unsettled.push(read),
@@ -197,9 +196,7 @@ impl Session {
             self.ledger.acknowledged(&settled);
             let marked: Vec<u128> =
                 settled.iter().filter(|one| one.marked).map(|one| one.position).collect();
-            if !marked.is_empty() {
-                Marks::acknowledged(&*self.puller.store, &self.name, &marked).await;
-            }
+            Marks::acknowledged(&*self.puller.store, &self.name, &marked).await;
         }
     }
 

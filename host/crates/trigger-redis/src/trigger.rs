@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wfh_invoke::{Dispatcher, Shutdown, Status};
-use wfh_pull::{Marks, Puller, Stop};
+use wfh_pull::{Marks, Puller, Stop, patiently};
 use wfh_store::{Key, Lease, Leased, Store};
 
 use crate::entry::Origin;
@@ -20,7 +20,7 @@ use crate::{RedisConfig, RedisSource};
 
 /// How long a replica is the one that reads an ordered stream without renewing that.
 const TURN: Duration = Duration::from_secs(10);
-/// How long to wait for a store that does not answer, and for the turn.
+/// How long to wait for the turn.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a first answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -91,7 +91,8 @@ impl RedisTrigger {
     }
 
     async fn session(&self, stop: Stop, ordered: bool) {
-        let loading = stop.drain.run_until_cancelled(self.marks()).await;
+        let load = || Marks::load(Arc::clone(&self.puller.store), Arc::clone(&self.name));
+        let loading = stop.drain.run_until_cancelled(patiently(&self.name, load)).await;
         let Some(mut marks) = loading else { return };
         marks.let_all_end().await;
         let session = Session {
@@ -105,18 +106,6 @@ impl RedisTrigger {
             ordered,
         };
         session.run(marks, stop).await;
-    }
-
-    async fn marks(&self) -> Marks {
-        loop {
-            match Marks::load(Arc::clone(&self.puller.store), Arc::clone(&self.name)).await {
-                Ok(marks) => return marks,
-                Err(error) => {
-                    tracing::warn!(trigger = %self.config.pull.name, %error, "waits for the store");
-                    sleep(PAUSE).await;
-                }
-            }
-        }
     }
 
     /// Works whenever it is this replica's turn, and until it is not.

@@ -204,8 +204,7 @@ impl Record {
 
     /// Where in which trace it stands.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        let parent = TraceContext::parse(self.traceparent.as_deref()?)?;
-        Some(parent.with_tracestate(self.tracestate.as_deref()).child())
+        TraceContext::below(self.traceparent.as_deref(), self.tracestate.as_deref())
     }
 
     /// The id of its event.

@@ -222,7 +222,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 let kept = self.shared.policy.retry.event_age_max.saturating_add(wait);
                 let ops = outside.keep(&job.progress, kept).into_iter().collect();
                 // Its key is free again: the lane does not hold a lease while it waits.
-                Settlement { fate: None, ..unsettled(&job, ops, outcome) }
+                unsettled(&job, ops, outcome)
             }
             Some(Hold::Outside(_)) => match self.parked(&job, wait) {
                 Some(parked) => {
