@@ -7,11 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use wfh_engine::Engine;
-use wfh_event::{FunctionName, Target};
+use wfh_event::{FunctionName, StreamName, Target};
 use wfh_invoke::{
     Acceptor, Appending, ComponentFacts, Dispatcher, Durability, Figures, Forward, FunctionPolicy,
-    FunctionState, FunctionStatus, HostLimit, Invoke, Operator, RecordBudget, Router, Sink, Slot,
-    Stacked, Status, Takes,
+    FunctionState, FunctionStatus, HostLimit, Operator, RecordBudget, Router, Sink, Slot, Stacked,
+    Status, Takes,
 };
 use wfh_manifest::{Manifest, Mode, RouteTable};
 use wfh_trigger_http::{Route, RouteMode, Routes};
@@ -100,6 +100,8 @@ impl Deployment {
         if let Some(error) = outside::check(file).into_iter().next() {
             return Err(error);
         }
+        let (sinks, places) = (self.sinks(file)?, pulling::places(&file.manifest)?);
+        let wanted = self.pulling.as_ref().map(|pulling| pulling.wanted(file)).transpose()?;
         let mut functions = HashMap::new();
         for loaded in loaded {
             let Some(described) = file.manifest.functions.get(&loaded.name) else {
@@ -113,11 +115,11 @@ impl Deployment {
         }
         let routes = self.routes_of(file, &functions)?;
         if let Some(durability) = &self.durability {
-            durability.targets.replace(pulling::places(&file.manifest)?);
+            durability.targets.replace(places);
         }
-        self.dispatcher.replace(self.router(file, &functions)?);
-        if let Some(pulling) = &mut self.pulling {
-            pulling.apply(file)?;
+        self.dispatcher.replace(self.router(file, &functions, sinks));
+        if let (Some(pulling), Some(wanted)) = (&mut self.pulling, wanted) {
+            pulling.apply(wanted)?;
         }
         self.routes.store(routes.into());
         self.functions = functions;
@@ -143,7 +145,7 @@ impl Deployment {
 
     /// Lets `pulling` take work to what is deployed of `file`, now and after each change.
     pub(crate) fn pull(&mut self, file: &ManifestFile, mut pulling: Pulling) -> Result<(), Error> {
-        pulling.apply(file)?;
+        pulling.apply(pulling.wanted(file)?)?;
         self.pulling = Some(pulling);
         Ok(())
     }
@@ -226,29 +228,40 @@ impl Deployment {
         Some(Deployed { slot, stacked, policy, source, made, figures, facts })
     }
 
-    fn router(&self, file: &ManifestFile, functions: &Functions) -> Result<Router, Error> {
+    /// What takes events for each target that is no function.
+    fn sinks(&self, file: &ManifestFile) -> Result<Vec<(Target, Arc<dyn Sink>)>, Error> {
+        let Some(durability) = &self.durability else { return Ok(Vec::new()) };
+        let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
+        let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
+        let appending = |target: Target| {
+            let sink = Appending::new(target.clone(), Arc::clone(&durability.targets));
+            Ok((target, Arc::new(sink) as Arc<dyn Sink>))
+        };
+        // Clients of servers outside need a runtime.
+        let _entered = self.runtime.enter();
+        let outside =
+            |name| Ok((Target::Stream(StreamName::clone(name)), outside::sink(file, name)?));
+        let streams = file.manifest.streams.keys().map(outside);
+        queues.chain(topics).map(appending).chain(streams).collect()
+    }
+
+    fn router(
+        &self,
+        file: &ManifestFile,
+        functions: &Functions,
+        sinks: Vec<(Target, Arc<dyn Sink>)>,
+    ) -> Router {
         let mut router = Router::default();
         for (name, deployed) in functions {
             router.insert(Target::Function(name.clone()), deployed.stacked.clone());
         }
-        let Some(durability) = &self.durability else { return Ok(router) };
-        let _entered = self.runtime.enter();
-        let mut insert = |target: Target, sink: Arc<dyn Sink>| {
-            let hops_max = file.manifest.limits.hops_max;
+        let Some(durability) = &self.durability else { return router };
+        let hops_max = file.manifest.limits.hops_max;
+        for (target, sink) in sinks {
             let forward = Forward::new(target.clone(), hops_max, durability.clone(), sink);
-            let invoke: Arc<dyn Invoke> = Arc::new(forward);
-            router.insert(target, Stacked::of(invoke));
-        };
-        let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
-        let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
-        for target in queues.chain(topics) {
-            let sink = Appending::new(target.clone(), Arc::clone(&durability.targets));
-            insert(target, Arc::new(sink));
+            router.insert(target, Stacked::of(Arc::new(forward)));
         }
-        for name in file.manifest.streams.keys() {
-            insert(Target::Stream(name.clone()), outside::sink(file, name)?);
-        }
-        Ok(router)
+        router
     }
 
     fn routes_of(

@@ -40,15 +40,18 @@ pub(crate) fn sink(file: &ManifestFile, name: &StreamName) -> Result<Arc<dyn Sin
 /// What of the manifest no client would take. No server is asked.
 pub(crate) fn check(file: &ManifestFile) -> Vec<Error> {
     let triggers = &file.manifest.triggers;
-    let tried = |table: &str, settings: Settings| {
-        settings.check().map_err(|error| of_kafka(file, table, &error))
+    let tried = |table: &str, settings: Result<Settings, Error>| match settings {
+        Ok(settings) => {
+            let refused = settings.check().err().unwrap_or_default();
+            refused.iter().map(|error| of_kafka(file, table, error)).collect()
+        }
+        Err(error) => vec![error],
     };
-    let defaults = kafka_defaults(file).and_then(|settings| tried("kafka", settings));
-    let mut errors: Vec<Error> = defaults.err().into_iter().collect();
+    let mut errors = tried("kafka", kafka_defaults(file));
     if errors.is_empty() {
         // Otherwise each trigger would say it again.
-        errors.extend(triggers.kafka.iter().filter_map(|trigger| {
-            kafka(file, trigger).and_then(|config| tried(&trigger.key, config.settings)).err()
+        errors.extend(triggers.kafka.iter().flat_map(|trigger| {
+            tried(&trigger.key, kafka(file, trigger).map(|config| config.settings))
         }));
     }
     errors.extend(triggers.redis.iter().filter_map(|trigger| redis(file, trigger, "").err()));
@@ -103,10 +106,11 @@ pub(crate) fn kafka(
     trigger: &Trigger<KafkaTrigger>,
 ) -> Result<KafkaConfig, Error> {
     let (manifest, config) = (&file.manifest, &trigger.config);
-    let mut settings = kafka_defaults(file)?;
-    if let Some(brokers) = &config.brokers {
-        settings.brokers.clone_from(brokers);
-    }
+    // Options hold what only the brokers of `[kafka]` should see.
+    let mut settings = match &config.brokers {
+        Some(brokers) => Settings { brokers: brokers.clone(), options: BTreeMap::new() },
+        None => kafka_defaults(file)?,
+    };
     settings.options.extend(options(file, &trigger.key, &config.options)?);
     Ok(KafkaConfig {
         settings,

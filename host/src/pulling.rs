@@ -49,7 +49,7 @@ struct Pulled {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum What {
+pub(crate) enum What {
     Queue(QueueConfig),
     Kafka(Box<KafkaConfig>),
     Redis(Box<RedisConfig>),
@@ -64,10 +64,13 @@ enum What {
     },
 }
 
+/// What should run.
+pub(crate) type Wanted = BTreeMap<Puller, What>;
+
 /// Who pulls. A schedule without a name is named after its target, as a function's own queue is: the
 /// two must not be taken for each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Puller {
+pub(crate) enum Puller {
     /// The queue of a function's asynchronous calls.
     Function(String),
     /// The outbox of a stream.
@@ -116,10 +119,14 @@ impl Pulling {
         Self { durability, dispatcher, status, replica, workers, shutdown, tasks, running }
     }
 
-    /// Makes the triggers of `file` run, and no others. Those that stay as they were go on;
-    /// calls in flight of others finish.
-    pub(crate) fn apply(&mut self, file: &ManifestFile) -> Result<(), Error> {
-        let mut wanted = wanted(file, &self.replica)?;
+    /// What `file` wants to run. Nothing is begun.
+    pub(crate) fn wanted(&self, file: &ManifestFile) -> Result<Wanted, Error> {
+        wanted(file, &self.replica)
+    }
+
+    /// Makes what is wanted run, and nothing else. Triggers that stay as they were go on; calls in
+    /// flight of others finish.
+    pub(crate) fn apply(&mut self, mut wanted: Wanted) -> Result<(), Error> {
         let mut leaving = BTreeMap::new();
         self.running.retain(|puller, pulled| {
             let stays = wanted.get(puller) == Some(&pulled.what);
@@ -273,7 +280,7 @@ fn of_queue(target: &Target, queue: &Queue) -> Result<Place, NameTooLong> {
     Ok(Place { queue: queue_key(target)?, group, depth_max, dedup })
 }
 
-fn wanted(file: &ManifestFile, replica: &str) -> Result<BTreeMap<Puller, What>, Error> {
+fn wanted(file: &ManifestFile, replica: &str) -> Result<Wanted, Error> {
     let manifest = &file.manifest;
     let mut wanted = BTreeMap::new();
     for name in manifest.streams.keys() {

@@ -43,13 +43,11 @@ impl Settings {
     /// client for that, so whoever reads options does it once, before anything is made of them.
     ///
     /// # Errors
-    /// The first that it does not.
-    pub fn check(&self) -> Result<(), KafkaTriggerError> {
-        for (key, instead) in OURS {
-            if self.options.contains_key(*key) {
-                let reason = format!("`{key}` is not for a manifest; {instead} says it");
-                return Err(KafkaTriggerError::Option { key: (*key).to_owned(), reason });
-            }
+    /// All that it does not.
+    pub fn check(&self) -> Result<(), Vec<KafkaTriggerError>> {
+        let errors: Vec<_> = self.options.iter().filter_map(|option| refused(option)).collect();
+        if !errors.is_empty() {
+            return Err(errors);
         }
         // Without options there is nothing to refuse, and no client to make for it.
         if self.options.is_empty() {
@@ -58,7 +56,7 @@ impl Settings {
         // A client says what options alone do not: a file that is missing, a mechanism that is not
         // built in. It is gone again before it has asked anybody.
         let client: Result<BaseProducer, _> = self.client(&[]).create();
-        client.map(drop).map_err(Into::into)
+        client.map(drop).map_err(|error| vec![error.into()])
     }
 
     /// A client with `ours`, except where the manifest says otherwise.
@@ -75,13 +73,23 @@ impl Settings {
     }
 }
 
+/// Why an option is not taken, whatever the others are.
+fn refused((key, value): (&String, &String)) -> Option<KafkaTriggerError> {
+    if let Some((_, instead)) = OURS.iter().find(|(ours, _)| ours == key) {
+        let reason = format!("`{key}` is not for a manifest; {instead} says it");
+        return Some(KafkaTriggerError::Option { key: key.clone(), reason });
+    }
+    ClientConfig::new().set(key, value).create_native_config().err().map(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(key: &str, value: &str) -> Result<(), KafkaTriggerError> {
         let options = BTreeMap::from([(key.to_owned(), value.to_owned())]);
-        Settings { brokers: "localhost:9092".to_owned(), options }.check()
+        let checked = Settings { brokers: "localhost:9092".to_owned(), options }.check();
+        checked.map_err(|mut errors| errors.remove(0))
     }
 
     #[test]
@@ -102,6 +110,18 @@ mod tests {
         assert!(unknown.to_string().contains("No such configuration property"), "{unknown}");
         let ours = check("group.id", "g").unwrap_err();
         assert!(ours.to_string().contains("`group` says it"), "{ours}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let options = [("sesion", "1"), ("group.id", "g"), ("acks", "many"), ("linger.ms", "5")];
+        let options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let errors = Settings { brokers: String::new(), options }.check().unwrap_err();
+        let keys = errors.iter().map(|error| match error {
+            KafkaTriggerError::Option { key, .. } => key.as_str(),
+            KafkaTriggerError::Client(said) => said,
+        });
+        assert_eq!(keys.collect::<Vec<_>>(), ["acks", "group.id", "sesion"]);
     }
 
     #[test]

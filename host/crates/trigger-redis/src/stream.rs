@@ -14,6 +14,8 @@ use crate::source::Read;
 
 /// What is pending is looked at in pages of this size.
 const PAGE: usize = 1_000;
+/// Before every entry; where a search ends that went through all of them.
+const BEGINNING: &str = "0-0";
 /// The names of our consumers begin with it.
 pub(crate) const CONSUMER_PREFIX: &str = "wfh-";
 /// How long a consumer without anything pending is kept.
@@ -106,11 +108,19 @@ impl Stream {
 
     /// What nobody has extended for as long as it may be silent.
     pub(crate) async fn reclaim(&self, link: &mut Link, count: usize) -> RedisResult<Vec<Read>> {
-        let mut claim = cmd("XAUTOCLAIM");
-        claim.arg(self.key()).arg(self.group()).arg(&self.consumer).arg(millis(self.visibility));
-        claim.arg("0-0").arg("COUNT").arg(count);
-        let mut answer = array(link.ask(&claim).await?)?.into_iter().skip(1);
-        let claimed = entries(answer.next().unwrap_or_default())?;
+        let (mut claimed, mut from) = (Vec::new(), BEGINNING.to_owned());
+        // One command looks at a few of those that run, and says where the next one goes on.
+        loop {
+            let mut claim = cmd("XAUTOCLAIM");
+            claim.arg(self.key()).arg(self.group()).arg(&self.consumer);
+            claim.arg(millis(self.visibility)).arg(from).arg("COUNT").arg(count - claimed.len());
+            let mut answer = array(link.ask(&claim).await?)?.into_iter();
+            from = text(answer.next().unwrap_or_default())?;
+            claimed.extend(entries(answer.next().unwrap_or_default())?);
+            if from == BEGINNING || claimed.len() >= count {
+                break;
+            }
+        }
         let mut found = Vec::with_capacity(claimed.len());
         for (id, fields) in claimed {
             let mut pending = cmd("XPENDING");

@@ -17,7 +17,7 @@ table! {
     pub struct KafkaTrigger {
         /// Keys the trigger's durable state; derived from the topics without it.
         given_name: Option<TriggerName> as "name",
-        /// The brokers; without it those of `[kafka]`.
+        /// The brokers; without it those of `[kafka]`, with its options.
         brokers: Option<String>,
         /// The topics.
         topics: OneOrMany<String>,

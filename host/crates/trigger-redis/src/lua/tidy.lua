@@ -14,9 +14,15 @@ end
 if ARGV[4] ~= '1' then
     return 0
 end
+-- Both halves have 64 bits, which a number of Lua does not hold: they are compared as digits.
+local function is_lower(one, other)
+    if #one ~= #other then
+        return #one < #other
+    end
+    return one < other
+end
 local function parts(id)
-    local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-    return tonumber(ms), tonumber(seq)
+    return string.match(id, '^(%d+)-(%d+)$')
 end
 local lowest = nil
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -32,7 +38,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     if lowest then
         local ms, seq = parts(needs)
         local low_ms, low_seq = parts(lowest)
-        if ms < low_ms or (ms == low_ms and seq < low_seq) then
+        if is_lower(ms, low_ms) or (ms == low_ms and is_lower(seq, low_seq)) then
             lowest = needs
         end
     else
