@@ -4,6 +4,7 @@
 //! [`EmbeddedStore`]. One thread writes; what waits for it goes into one transaction and shares one
 //! flush of the disk. Reads go past it.
 
+mod arriving;
 mod batch;
 mod error;
 mod files;
@@ -31,6 +32,7 @@ use wfh_store::{Clock, Steady};
 
 pub use error::OpenError;
 
+use arriving::Arriving;
 use files::Files;
 use leases::Leases;
 use reader::Readers;
@@ -93,7 +95,7 @@ impl EmbeddedStore {
         let writer = Writer::new(opened.connection, Arc::clone(&shared), opened.last);
         let writer = std::thread::Builder::new()
             .name("wfh-store".into())
-            .spawn(move || writer.run(&received))
+            .spawn(move || writer.run(Arriving::new(received)))
             .map_err(|source| OpenError::Unusable { path: directory, source })?;
         Ok(Arc::new(Self {
             shared,

@@ -1,24 +1,25 @@
-//! The one thread that writes. All requests that wait go into one transaction, so that they share
-//! one flush of the disk.
+//! The one thread that writes. All requests that wait, and those that come meanwhile, go into one
+//! transaction, so that they share one flush of the disk.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::OwnedSemaphorePermit;
 use wfh_store::{Key, QueueKey, crash};
 
 use crate::Shared;
+use crate::arriving::Arriving;
 use crate::batch::Batch;
 use crate::error::unavailable;
 use crate::files::Hash;
 use crate::queues::Queues;
-use crate::request::{Answer, Message, Request};
+use crate::request::Answer;
 
 /// The most requests of one transaction.
 const REQUESTS_MAX: usize = 1_024;
 
-/// The longest that a batch waits for more.
+/// The longest that a transaction waits for more.
 const GATHER_MAX: Duration = Duration::from_micros(250);
 
 /// How often what is over is looked for.
@@ -34,6 +35,13 @@ pub(crate) struct Writer {
     sweep_at: Instant,
     /// How many requests the last transaction had, and how long it took.
     last_batch: (usize, Duration),
+}
+
+/// What a transaction took: what is told to those who asked, and their shares of the memory.
+#[derive(Default)]
+struct Served {
+    answers: Vec<Answer>,
+    shares: Vec<OwnedSemaphorePermit>,
 }
 
 /// What is done once a transaction is through.
@@ -53,72 +61,57 @@ impl Writer {
     }
 
     /// Serves until nobody can send any more.
-    pub(crate) fn run(mut self, requests: &Receiver<Message>) {
+    pub(crate) fn run(mut self, mut arriving: Arriving) {
         loop {
             let wait = self.sweep_at.saturating_duration_since(Instant::now());
-            let mut messages = Vec::new();
-            match requests.recv_timeout(wait) {
-                Ok(message) => messages.push(message),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            if !arriving.wait(wait) {
+                break;
             }
-            self.gather(requests, &mut messages);
-            let (begun, size) = (Instant::now(), messages.len());
-            self.serve(messages);
+            let begun = Instant::now();
+            let size = self.serve(&mut arriving);
             self.last_batch = (size, begun.elapsed());
         }
         // What is in the log is safe there too; this only makes the next open faster.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
-    /// Takes what waits. Those who were answered a moment ago are about to ask again: a batch that
-    /// is smaller than the last one waits a part of what a transaction takes, so that callers do not
-    /// split into two halves, each of which pays for a flush.
-    fn gather(&self, requests: &Receiver<Message>, messages: &mut Vec<Message>) {
-        messages.extend(requests.try_iter().take(REQUESTS_MAX - 1));
-        let (expected, took) = self.last_batch;
-        let until = Instant::now() + (took / 4).min(GATHER_MAX);
-        while !messages.is_empty() && messages.len() < expected.min(REQUESTS_MAX) {
-            let wait = until.saturating_duration_since(Instant::now());
-            let Ok(message) = requests.recv_timeout(wait) else { break };
-            messages.push(message);
-        }
-    }
-
-    fn serve(&mut self, messages: Vec<Message>) {
-        // Whoever went away before its turn never asked.
-        let wanted = messages.into_iter().filter(|message| !message.request.is_abandoned());
-        let (requests, shares): (Vec<Request>, Vec<_>) =
-            wanted.map(|message| (message.request, message.share)).unzip();
+    /// One transaction. Gives how many requests it had.
+    fn serve(&mut self, arriving: &mut Arriving) -> usize {
         let sweep = self.sweep_at <= Instant::now();
-        if requests.is_empty() && !sweep {
-            return;
+        if arriving.is_empty() && !sweep {
+            return 0;
         }
-        let mut answers = Vec::with_capacity(requests.len());
-        match self.transact(requests, &mut answers, sweep) {
+        let mut served = Served::default();
+        match self.transact(arriving, &mut served, sweep) {
             Ok(after) => {
                 self.conclude(&after, sweep);
-                answers.into_iter().for_each(Answer::send);
+                let size = served.answers.len();
+                served.answers.into_iter().for_each(Answer::send);
                 after.woken.iter().for_each(|queue| self.shared.wakes.wake(queue));
+                size
             }
             Err(error) => {
                 self.give_up();
                 let told = unavailable(&error);
                 tracing::error!(error = %told, "the store could not write");
-                answers.into_iter().for_each(|answer| answer.fail(&told));
+                served.answers.into_iter().for_each(|answer| answer.fail(&told));
+                0
             }
         }
-        drop(shares);
     }
 
+    /// Takes what waits, and what comes while it works. Those who were answered a moment ago are
+    /// about to ask again: a transaction with less than the last one had waits a part of what that
+    /// took, so that callers do not split into two halves, each of which pays for a flush.
     fn transact(
         &mut self,
-        requests: Vec<Request>,
-        answers: &mut Vec<Answer>,
+        arriving: &mut Arriving,
+        served: &mut Served,
         sweep: bool,
     ) -> rusqlite::Result<After> {
-        let durable = requests.iter().any(Request::is_durable);
-        let idle = requests.is_empty();
+        let (expected, took) = self.last_batch;
+        let begun = Instant::now();
+        let durable = arriving.is_durable();
         let mut result = self.begin(durable);
         let mut batch = Batch {
             connection: &self.connection,
@@ -130,12 +123,16 @@ impl Writer {
             woken: Vec::new(),
             dropped_files: false,
         };
-        for request in requests {
-            answers.push(request.process(&mut batch, &mut result));
+        while served.answers.len() < REQUESTS_MAX {
+            let waits = result.is_ok() && served.answers.len() < expected;
+            let longest = if waits { (took / 4).min(GATHER_MAX) } else { Duration::ZERO };
+            let Some(message) = arriving.next(durable, begun + longest) else { break };
+            served.answers.push(message.request.process(&mut batch, &mut result));
+            served.shares.push(message.share);
         }
         result?;
         let more = sweep && batch.sweep()?;
-        let unreferenced = batch.finish(!idle)?;
+        let unreferenced = batch.finish(!served.answers.is_empty())?;
         let Batch { written, woken, .. } = batch;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         crash::pass("writer-committed");
