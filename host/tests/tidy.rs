@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wfh-pull", &["wfh-event", "wfh-pattern", "wfh-store", "wfh-telemetry", "wfh-invoke"]),
     // L2: adapters, never on each other.
     ("wfh-engine", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
+    ("wfh-otel", &["wfh-telemetry"]),
     ("wfh-store-embedded", &["wfh-store"]),
     ("wfh-store-redis", &["wfh-store"]),
     ("wfh-trigger-http", &["wfh-event", "wfh-manifest", "wfh-telemetry", "wfh-invoke"]),
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-store-embedded",
             "wfh-store-redis",
             "wfh-pattern",
+            "wfh-otel",
             "wfh-pull",
             "wfh-trigger-queue",
             "wfh-trigger-schedule",

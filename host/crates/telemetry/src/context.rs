@@ -1,45 +1,84 @@
-//! W3C Trace Context, level 1: `traceparent` and `tracestate`.
+//! W3C Trace Context, level 1: `traceparent` and `tracestate`, and the baggage beside them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::random_u64;
+use crate::{random_u64, tracer};
 
 /// The header (and CloudEvents extension) that carries the position in the trace.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header (and CloudEvents extension) that carries vendors' data, passed on as it is.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The longest `tracestate` passed on, in bytes; the specification asks for at least 512.
-const TRACESTATE_BYTES_MAX: usize = 8 * 1024;
+/// The header of W3C Baggage: what the caller wants to travel along, passed on as it is.
+pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// The longest `tracestate` or `baggage` passed on, in bytes; the specifications ask for at least 512
+/// and 8192.
+const CARRIED_BYTES_MAX: usize = 8 * 1024;
 
 /// One position in a trace: what a caller sent, or what this host made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TraceContext {
     trace_id: u128,
     span_id: u64,
     sampled: bool,
-    tracestate: Option<HeaderValue>,
+    parent: Option<Parent>,
+    carried: Option<Arc<Carried>>,
 }
 
+/// The position above one.
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    span_id: u64,
+    /// Whether it was read from what a caller sent.
+    is_remote: bool,
+}
+
+/// What travels along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Carried {
+    tracestate: Option<HeaderValue>,
+    baggage: Option<HeaderValue>,
+}
+
+/// Two are equal when others see no difference between them.
+impl PartialEq for TraceContext {
+    fn eq(&self, other: &Self) -> bool {
+        let position = |context: &Self| (context.trace_id, context.span_id, context.sampled);
+        position(self) == position(other) && self.carried == other.carried
+    }
+}
+
+impl Eq for TraceContext {}
+
 impl TraceContext {
-    /// Starts a trace of its own, not sampled.
+    /// Starts a trace of its own, sampled or not as the host was told.
     #[must_use]
     pub fn root() -> Self {
         let trace_id = (u128::from(random_u64()) << 64) | u128::from(random_u64().max(1));
-        Self { trace_id, span_id: random_u64().max(1), sampled: false, tracestate: None }
+        let sampled = tracer().samples_root(trace_id);
+        Self { trace_id, span_id: random_u64().max(1), sampled, parent: None, carried: None }
     }
 
-    /// Reads a caller's headers. A missing, repeated or malformed `traceparent` gives `None`, and
-    /// the trace restarts, as the specification says.
+    /// The position of a request below that of its caller. A missing, repeated or malformed
+    /// `traceparent` restarts the trace, as the specification says; baggage goes on all the same.
+    #[must_use]
+    pub fn of_request(headers: &HeaderMap) -> Self {
+        let below = Self::from_headers(headers).map(|parent| parent.entered());
+        below.unwrap_or_else(|| Self::root().with_baggage(joined(headers, &BAGGAGE)))
+    }
+
+    /// Reads a caller's headers; `None` without a good `traceparent`.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(TRACEPARENT).iter();
         let only = values.next().filter(|_| values.next().is_none())?;
-        let mut context = Self::parse(only.to_str().ok()?)?;
-        context.tracestate = joined_tracestate(headers);
-        Some(context)
+        let context = Self::parse(only.to_str().ok()?)?;
+        let tracestate = joined(headers, &TRACESTATE);
+        Some(context.carrying(Carried { tracestate, baggage: joined(headers, &BAGGAGE) }))
     }
 
     /// Parses the text of a `traceparent`. Versions above `00` are read by their first four
@@ -61,19 +100,53 @@ impl TraceContext {
         let trace_id = u128::from_str_radix(trace_id, 16).ok().filter(|id| *id != 0)?;
         let span_id = u64::from_str_radix(span_id, 16).ok().filter(|id| *id != 0)?;
         let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-        Some(Self { trace_id, span_id, sampled, tracestate: None })
+        Some(Self { trace_id, span_id, sampled, parent: None, carried: None })
     }
 
     /// A new position below that of a sender whose `traceparent` and `tracestate` came as text.
     #[must_use]
     pub fn below(parent: Option<&str>, state: Option<&str>) -> Option<Self> {
-        Some(Self::parse(parent?)?.with_tracestate(state).child())
+        Some(Self::parse(parent?)?.with_tracestate(state).entered())
     }
 
     /// A new position below this one, in the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: random_u64().max(1), ..self.clone() }
+        self.next(false, self.sampled)
+    }
+
+    /// A new position below this one, which a caller sent.
+    fn entered(&self) -> Self {
+        self.next(true, tracer().samples_child(self.trace_id, self.sampled))
+    }
+
+    fn next(&self, is_remote: bool, sampled: bool) -> Self {
+        let parent = Some(Parent { span_id: self.span_id, is_remote });
+        Self { span_id: random_u64().max(1), sampled, parent, ..self.clone() }
+    }
+
+    /// The trace as a number.
+    #[must_use]
+    pub fn trace_number(&self) -> u128 {
+        self.trace_id
+    }
+
+    /// The position as a number.
+    #[must_use]
+    pub fn span_number(&self) -> u64 {
+        self.span_id
+    }
+
+    /// The position above as a number, and whether a caller sent it; `None` at a trace's beginning.
+    #[must_use]
+    pub fn parent(&self) -> Option<(u64, bool)> {
+        self.parent.map(|parent| (parent.span_id, parent.is_remote))
+    }
+
+    /// Whether it is exported.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
     }
 
     /// The trace this position is in: 32 hexadecimal digits.
@@ -82,31 +155,65 @@ impl TraceContext {
         format!("{:032x}", self.trace_id)
     }
 
-    /// Writes the context over whatever the headers carried.
+    /// Writes the context over whatever the headers carried; baggage of their own they keep.
     pub fn write_to(&self, headers: &mut HeaderMap) {
         let text = self.to_string();
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(TRACEPARENT, value);
         }
-        match &self.tracestate {
-            Some(state) => headers.insert(TRACESTATE, state.clone()),
+        let carried = self.carried.as_deref();
+        match carried.and_then(|carried| carried.tracestate.clone()) {
+            Some(state) => headers.insert(TRACESTATE, state),
             None => headers.remove(TRACESTATE),
         };
+        if let Some(baggage) = carried.and_then(|carried| carried.baggage.clone()) {
+            headers.entry(BAGGAGE).or_insert(baggage);
+        }
     }
 
     /// The same position with the vendors' part that came beside it; an oversized one is dropped.
     #[must_use]
-    pub fn with_tracestate(mut self, tracestate: Option<&str>) -> Self {
-        let fits = tracestate.filter(|text| text.len() <= TRACESTATE_BYTES_MAX);
-        self.tracestate = fits.and_then(|text| HeaderValue::from_str(text).ok());
+    pub fn with_tracestate(self, tracestate: Option<&str>) -> Self {
+        let tracestate = tracestate.and_then(value);
+        let baggage = self.carried.as_ref().and_then(|carried| carried.baggage.clone());
+        self.carrying(Carried { tracestate, baggage })
+    }
+
+    /// The same position with baggage.
+    #[must_use]
+    pub fn with_baggage(self, baggage: Option<HeaderValue>) -> Self {
+        let tracestate = self.carried.as_ref().and_then(|carried| carried.tracestate.clone());
+        self.carrying(Carried { tracestate, baggage })
+    }
+
+    /// The same position with baggage that came as text; an oversized one is dropped.
+    #[must_use]
+    pub fn with_baggage_text(self, baggage: Option<&str>) -> Self {
+        self.with_baggage(baggage.and_then(value))
+    }
+
+    fn carrying(mut self, carried: Carried) -> Self {
+        self.carried = (carried != Carried::default()).then(|| Arc::new(carried));
         self
     }
 
     /// The `tracestate` to pass on, if there is one.
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {
-        self.tracestate.as_ref().and_then(|state| state.to_str().ok())
+        self.carried.as_ref()?.tracestate.as_ref()?.to_str().ok()
     }
+
+    /// The baggage to pass on, if there is any.
+    #[must_use]
+    pub fn baggage(&self) -> Option<&str> {
+        self.carried.as_ref()?.baggage.as_ref()?.to_str().ok()
+    }
+}
+
+/// A value of a bearable size.
+fn value(text: &str) -> Option<HeaderValue> {
+    let fits = !text.is_empty() && text.len() <= CARRIED_BYTES_MAX;
+    fits.then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
 impl fmt::Display for TraceContext {
@@ -120,11 +227,11 @@ fn is_lower_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Several `tracestate` headers are one list; an oversized one is dropped, not cut.
-fn joined_tracestate(headers: &HeaderMap) -> Option<HeaderValue> {
-    let parts: Vec<&[u8]> = headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes).collect();
+/// Several headers of a name are one list; an oversized one is dropped, not cut.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let parts: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     let joined = parts.join(&b","[..]);
-    if joined.is_empty() || joined.len() > TRACESTATE_BYTES_MAX {
+    if joined.is_empty() || joined.len() > CARRIED_BYTES_MAX {
         return None;
     }
     HeaderValue::from_bytes(&joined).ok()

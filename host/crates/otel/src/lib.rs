@@ -1,0 +1,1 @@
+//! Telemetry on its way out: OTLP and Prometheus.

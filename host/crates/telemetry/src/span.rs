@@ -1,0 +1,154 @@
+//! Spans that have ended: data, before anybody exports or shows them.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::KeyValue;
+pub use opentelemetry::trace::SpanKind;
+
+use crate::{TraceContext, attribute};
+
+/// The most links of one span.
+pub const LINKS_MAX: usize = 128;
+
+/// A span that has ended.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// Where in which trace it stands.
+    pub at: TraceContext,
+    /// What it is called.
+    pub name: Cow<'static, str>,
+    /// Which side of what it describes.
+    pub kind: SpanKind,
+    /// When it began.
+    pub began: SystemTime,
+    /// When it ended.
+    pub ended: SystemTime,
+    /// What is known about it.
+    pub attributes: Vec<KeyValue>,
+    /// Positions in other traces that it follows from.
+    pub links: Vec<TraceContext>,
+    /// Why it failed, if that is an error of this side.
+    pub error: Option<Cow<'static, str>>,
+}
+
+/// A span that is being recorded. What is never recorded costs nothing: see [`crate::Tracer::begin`].
+#[derive(Debug)]
+pub struct Recording {
+    span: Span,
+}
+
+impl Recording {
+    pub(crate) fn new(at: TraceContext, name: Cow<'static, str>, kind: SpanKind) -> Self {
+        let (began, attributes, links) = (SystemTime::now(), Vec::new(), Vec::new());
+        let span = Span { at, name, kind, began, ended: began, attributes, links, error: None };
+        Self { span }
+    }
+
+    /// Calls it something else.
+    pub fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.span.name = name.into();
+    }
+
+    /// Notes an attribute.
+    pub fn set(&mut self, name: &'static str, value: impl Into<opentelemetry::Value>) {
+        self.span.attributes.push(KeyValue::new(name, value.into()));
+    }
+
+    /// Notes an attribute if there is one.
+    pub fn set_some(&mut self, name: &'static str, value: Option<impl Into<opentelemetry::Value>>) {
+        if let Some(value) = value {
+            self.set(name, value);
+        }
+    }
+
+    /// Says that it follows from `position`, in another trace.
+    pub fn link(&mut self, position: TraceContext) {
+        if self.span.links.len() < LINKS_MAX {
+            self.span.links.push(position);
+        }
+    }
+
+    /// Says that it failed: the type of the error, and what is told about it.
+    pub fn fail(&mut self, kind: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.set(attribute::ERROR_TYPE, kind);
+        self.span.error = Some(detail.into());
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn at(&self) -> &TraceContext {
+        &self.span.at
+    }
+
+    /// It ends now.
+    pub fn end(self) {
+        crate::tracer().take(self.into_span());
+    }
+
+    pub(crate) fn into_span(mut self) -> Span {
+        self.span.ended = SystemTime::now();
+        self.span
+    }
+}
+
+/// How long the phases of a call took, filled by those who know while it runs.
+#[derive(Debug, Default)]
+pub struct Phases {
+    waited_ns: AtomicU64,
+    instantiate_ns: AtomicU64,
+    guest_ns: AtomicU64,
+    settle_ns: AtomicU64,
+    is_cold: AtomicBool,
+}
+
+impl Phases {
+    /// Time until a permit was free.
+    pub fn waited(&self, time: Duration) {
+        add(&self.waited_ns, time);
+    }
+
+    /// A sandbox was made in this time.
+    pub fn instantiated(&self, time: Duration) {
+        self.is_cold.store(true, Ordering::Relaxed);
+        add(&self.instantiate_ns, time);
+    }
+
+    /// The guest had this time.
+    pub fn ran(&self, time: Duration) {
+        add(&self.guest_ns, time);
+    }
+
+    /// Settling took this time.
+    pub fn settled(&self, time: Duration) {
+        add(&self.settle_ns, time);
+    }
+
+    /// Whether a sandbox was made for the call.
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        self.is_cold.load(Ordering::Relaxed)
+    }
+
+    /// Writes down what is known.
+    pub fn note(&self, recording: &mut Recording) {
+        for (name, phase) in [
+            (attribute::WAITED_MS, &self.waited_ns),
+            (attribute::INSTANTIATE_MS, &self.instantiate_ns),
+            (attribute::GUEST_MS, &self.guest_ns),
+            (attribute::SETTLE_MS, &self.settle_ns),
+        ] {
+            let nanoseconds = phase.load(Ordering::Relaxed);
+            if nanoseconds > 0 {
+                recording.set(name, Duration::from_nanos(nanoseconds).as_secs_f64() * 1e3);
+            }
+        }
+        recording.set(attribute::FAAS_COLDSTART, self.is_cold());
+    }
+}
+
+fn add(phase: &AtomicU64, time: Duration) {
+    let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    phase.fetch_add(nanoseconds, Ordering::Relaxed);
+}
