@@ -139,7 +139,7 @@ async fn caller(
             Err(error) => Err(error),
         };
         match answered {
-            Ok(200) => {
+            Ok(200..=299) => {
                 micros.saturating_record(start.elapsed().as_micros() as u64);
             }
             Ok(_) => errors += 1,

@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
@@ -63,6 +65,7 @@ fn body(n: usize) -> String {
 fn kafka(programs: &Programs) {
     let services = Services::up("kafka");
     let brokers = services.address.as_str();
+    create(brokers, "bench");
     produce(brokers, "bench", LAG);
     let bench = Kafka { programs, brokers };
     for (name, batch, records) in [("100", 100, RECORDS), ("1", 1, RECORDS_SINGLE)] {
@@ -78,6 +81,16 @@ fn kafka(programs: &Programs) {
     }
     let (_, growth) = bench.wfh("lag", 100, LAG);
     figure("RSS growth while 1,000,000 records are drained", growth, "MiB", "64", "");
+}
+
+fn create(brokers: &str, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin client");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let topics = [NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1))];
+    let options = AdminOptions::new();
+    let created = runtime.expect("a runtime").block_on(admin.create_topics(&topics, &options));
+    created.expect("an answer").remove(0).expect("the topic");
 }
 
 fn produce(brokers: &str, topic: &str, records: usize) {

@@ -76,6 +76,8 @@ static WORLD: LazyLock<(Runtime, Api)> = LazyLock::new(|| {
         dispatcher: Dispatcher::new(Router::default()),
         operator: Some(Operator::new(durability)),
         logs: None,
+        metrics: None,
+        recent: None,
         workers: Vec::new(),
     };
     let config = AdminConfig {

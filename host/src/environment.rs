@@ -31,3 +31,63 @@ pub(crate) fn admin_url() -> Option<String> {
 pub(crate) fn admin_token() -> Option<String> {
     variable("WFH_ADMIN_TOKEN")
 }
+
+/// One of the signals of OpenTelemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Traces,
+    Metrics,
+    Logs,
+}
+
+impl Signal {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "TRACES",
+            Self::Metrics => "METRICS",
+            Self::Logs => "LOGS",
+        }
+    }
+
+    /// Whether it has a collector of its own.
+    pub(crate) fn has_endpoint(self) -> bool {
+        is_set(&format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", self.as_str()))
+    }
+}
+
+fn is_set(name: &str) -> bool {
+    variable(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether nothing is exported at all.
+pub(crate) fn otel_disabled() -> bool {
+    variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether a collector is named. The exporters read the variable themselves, as they do with those of
+/// headers, timeouts, compression and batches.
+pub(crate) fn otlp_endpoint() -> bool {
+    is_set("OTEL_EXPORTER_OTLP_ENDPOINT")
+}
+
+/// How collectors are spoken to.
+pub(crate) fn otlp_protocol() -> Option<String> {
+    variable("OTEL_EXPORTER_OTLP_PROTOCOL").filter(|value| !value.is_empty())
+}
+
+/// Whether a signal may be exported.
+pub(crate) fn exports(signal: Signal) -> bool {
+    variable(&format!("OTEL_{}_EXPORTER", signal.as_str())).is_none_or(|value| value != "none")
+}
+
+/// Which traces are exported.
+pub(crate) struct SamplerVariable {
+    pub(crate) name: String,
+    pub(crate) argument: Option<String>,
+}
+
+/// Which traces are exported, if the operator says so.
+pub(crate) fn sampler() -> Option<SamplerVariable> {
+    let name = variable("OTEL_TRACES_SAMPLER").filter(|value| !value.is_empty())?;
+    Some(SamplerVariable { name, argument: variable("OTEL_TRACES_SAMPLER_ARG") })
+}

@@ -68,6 +68,9 @@ pub(crate) enum Error {
         /// Where, and what to do.
         String,
     ),
+    /// Telemetry cannot go where it should.
+    #[error("{code}: {0}", code = ErrorCode::TelemetryInvalid)]
+    Telemetry(wfh_otel::OtelError),
     /// No host answers where the command looks for one.
     #[error("{}: {url}: {reason}", ErrorCode::AdminUnreachable)]
     AdminUnreachable {

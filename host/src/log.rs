@@ -13,6 +13,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+use wfh_otel::LogLayer;
+
 use crate::environment;
 use crate::ring::Writer;
 
@@ -31,10 +33,13 @@ static STDERR: OnceLock<Queue> = OnceLock::new();
 static RING: OnceLock<Queue> = OnceLock::new();
 static RELEASED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 
+/// What is exported; what exporting itself logs would make more of it.
+const EXPORT_FILTER: &str = "info,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off,tonic=off,h2=off,hyper=off";
+
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Starts logging. `json` picks the format, `level` the filter unless the environment has one.
-pub(crate) fn start(json: bool, level: &str, ring: Option<Writer>) {
+pub(crate) fn start(json: bool, level: &str, ring: Option<Writer>, export: Option<LogLayer>) {
     let asked = environment::log_filter().unwrap_or_else(|| level.to_owned());
     let mut layers = Vec::new();
     let (queue, lines) = Queue::new();
@@ -48,6 +53,10 @@ pub(crate) fn start(json: bool, level: &str, ring: Option<Writer>) {
         layers.push(to_ring(queue.clone()));
         let _ = RING.set(queue);
         spawn("wfh-log-ring", move || write_ring(&lines, writer));
+    }
+    if let Some(export) = export {
+        let filter = EnvFilter::new(format!("{QUIET},{EXPORT_FILTER}"));
+        layers.push(export.with_filter(filter).boxed());
     }
     tracing_subscriber::registry().with(layers).init();
 }
@@ -79,6 +88,11 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
 pub(crate) fn release() {
     *RELEASED.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
     RELEASED.1.notify_all();
+}
+
+/// Lines that did not fit, since the start.
+pub(crate) fn dropped() -> u64 {
+    [&STDERR, &RING].into_iter().filter_map(OnceLock::get).map(Queue::dropped_ever).sum()
 }
 
 /// Waits until what was logged so far is written, a bounded time.

@@ -16,6 +16,7 @@ mod descriptors;
 mod doctor;
 mod environment;
 mod error;
+mod gauges;
 mod load;
 mod log;
 mod manifest_file;
@@ -30,6 +31,7 @@ mod scaffold;
 mod serve;
 mod settings;
 mod store;
+mod telemetry;
 mod verb;
 mod watch;
 

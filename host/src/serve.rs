@@ -19,9 +19,11 @@ use wfh_trigger_http::HttpTrigger;
 use crate::build::{Audience, Builder};
 use crate::deploy::Deployment;
 use crate::error::Error;
+use crate::gauges::Gauges;
 use crate::manifest_file::ManifestFile;
 use crate::pulling::Pulling;
 use crate::runtime::Workers;
+use crate::telemetry::Telemetry;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
 use crate::{descriptors, environment, log, replica, ring, settings, store};
@@ -32,16 +34,24 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Serves until a signal, and drains.
 pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     let file = ManifestFile::read(&options.path)?;
-    let logs = start_log(&file, &file.data_dir(options.data_dir.as_deref()));
     install_tls_provider();
+    let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let telemetry = {
+        let _entered = main.enter();
+        Telemetry::start(&file, &file.data_dir(options.data_dir.as_deref()))?
+    };
+    let logs = start_log(&file, &file.data_dir(options.data_dir.as_deref()), &telemetry);
     if let Some((point, times)) = environment::crash_point() {
         wfh_store::crash::arm(&point, times);
     }
     descriptors::raise_limit();
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
-    let main = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = main.block_on(run(options, file, &workers, logs));
+    let served = main.block_on(async {
+        let served = run(options, file, &workers, logs, &telemetry).await;
+        telemetry.stop().await;
+        served
+    });
     workers.stop();
     log::flush();
     served
@@ -49,22 +59,27 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
 
 /// Gives what the admin API reads the log from. Without a place to keep it, the host serves all the
 /// same.
-fn start_log(file: &ManifestFile, data_dir: &Path) -> Option<Arc<dyn LogSource>> {
-    let telemetry = &file.manifest.telemetry;
-    let (json, level) = (is_json(&file.manifest), &telemetry.log_level);
-    let bytes_max = telemetry.log_ring_bytes_max.as_u64();
+fn start_log(
+    file: &ManifestFile,
+    data_dir: &Path,
+    telemetry: &Telemetry,
+) -> Option<Arc<dyn LogSource>> {
+    let export = telemetry.otel.log_layer();
+    let described = &file.manifest.telemetry;
+    let (json, level) = (is_json(&file.manifest), &described.log_level);
+    let bytes_max = described.log_ring_bytes_max.as_u64();
     if bytes_max == 0 {
-        log::start(json, level, None);
+        log::start(json, level, None, export);
         return None;
     }
     let directory = ring::directory(data_dir);
     match ring::Writer::open(&directory, bytes_max) {
         Ok(writer) => {
-            log::start(json, level, Some(writer));
+            log::start(json, level, Some(writer), export);
             Some(Arc::new(ring::Source(directory)))
         }
         Err(error) => {
-            log::start(json, level, None);
+            log::start(json, level, None, export);
             tracing::warn!(directory = %directory.display(), %error, "the log is not kept");
             None
         }
@@ -90,6 +105,7 @@ async fn run(
     file: ManifestFile,
     workers: &Workers,
     logs: Option<Arc<dyn LogSource>>,
+    telemetry: &Telemetry,
 ) -> Result<(), Error> {
     let mut stop = StopSignals::new()?;
     let status = Arc::new(Status::default());
@@ -102,11 +118,17 @@ async fn run(
         true => None,
         false => Some(store::open(&file.manifest, &data_dir).await?),
     };
+    let operator = durability.clone().map(Operator::new);
+    let (otel, recent) = (telemetry.otel.clone(), telemetry.recent.clone());
+    let gauges = Gauges::register(otel, Arc::clone(&status), operator.clone());
+    tokio::spawn(gauges.clone().run());
     let sources = Sources {
         status: Arc::clone(&status),
         dispatcher: dispatcher.clone(),
-        operator: durability.clone().map(Operator::new),
+        operator,
         logs,
+        metrics: Some(Arc::new(gauges)),
+        recent,
         workers: workers.handles(),
     };
     let config = settings::admin(&file, options.admin)?;

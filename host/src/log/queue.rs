@@ -18,6 +18,7 @@ pub(crate) struct Queue(Arc<Shared>);
 struct Shared {
     sender: SyncSender<Vec<u8>>,
     dropped: AtomicU64,
+    dropped_ever: AtomicU64,
     queued: AtomicU64,
     written: AtomicU64,
 }
@@ -25,8 +26,8 @@ struct Shared {
 impl Queue {
     pub(crate) fn new() -> (Self, Receiver<Vec<u8>>) {
         let (sender, receiver) = sync_channel(LINES_MAX);
-        let (dropped, queued, written) = Default::default();
-        (Self(Arc::new(Shared { sender, dropped, queued, written })), receiver)
+        let (dropped, dropped_ever, queued, written) = Default::default();
+        (Self(Arc::new(Shared { sender, dropped, dropped_ever, queued, written })), receiver)
     }
 
     /// Counts lines that are where they belong, or lost for good.
@@ -37,6 +38,11 @@ impl Queue {
     /// How many lines did not fit since it was asked last.
     pub(crate) fn take_dropped(&self) -> u64 {
         self.0.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    /// How many lines did not fit at all.
+    pub(crate) fn dropped_ever(&self) -> u64 {
+        self.0.dropped_ever.load(Ordering::Relaxed)
     }
 
     /// Waits until what was queued so far is written, a bounded time.
@@ -80,6 +86,7 @@ impl Drop for Line {
         match shared.sender.try_send(std::mem::take(&mut self.bytes)) {
             Ok(()) => shared.queued.fetch_add(1, Ordering::Release),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                shared.dropped_ever.fetch_add(1, Ordering::Relaxed);
                 shared.dropped.fetch_add(1, Ordering::Relaxed)
             }
         };

@@ -51,6 +51,7 @@ mod store_away;
 mod store_redis;
 mod streaming;
 mod swap;
+mod telemetry;
 mod templates;
 mod tls;
 mod walk;

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Kafka, Recorder, Redis, Setup, eventually_within};
+use crate::support::{
+    Collector, Kafka, Recorder, Redis, Setup, eventually, eventually_within, hex,
+};
+use crate::telemetry::check;
 
 #[tokio::test]
 async fn one_event_goes_all_the_way_in_one_trace() {
     let (kafka, redis, recorder) = (Kafka::shared(), Redis::start(), Recorder::start().await);
+    let collector = Collector::grpc().await;
     kafka.topic("walk", 1).await;
     let function = |name: &str, send: &str, on: &str| {
         format!(
@@ -17,6 +21,9 @@ async fn one_event_goes_all_the_way_in_one_trace() {
     };
     let destination = "[function.third.on]\nsuccess = \"queue:end\"";
     let host = Setup::new()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
         .unrouted("first", "worker", &function("first", "\"stream:kafka\"", ""))
         .unrouted("second", "worker", &function("second", "\"stream:redis\"", ""))
         .unrouted("third", "worker", &function("third", "", destination))
@@ -43,4 +50,19 @@ async fn one_event_goes_all_the_way_in_one_trace() {
     let end = host.admin_json("/v1/queues/queue:end/entries").await;
     let record: &Value = &end["items"][0];
     assert!(record.to_string().contains(trace), "another trace: {record}");
+    eventually("all spans are exported", async || {
+        collector.spans().iter().any(|span| span.name == "create queue:end")
+    })
+    .await;
+    for row in ["kafka", "kafka producer", "redis", "redis producer"] {
+        check(&collector, row);
+    }
+    let spans = collector.spans();
+    assert!(spans.iter().all(|span| hex(&span.trace_id) == trace), "a span is in another trace");
+    // Each span is below one that is known, up to the caller's.
+    for span in &spans {
+        let known = spans.iter().any(|one| one.span_id == span.parent_span_id);
+        let first = hex(&span.parent_span_id) == "00f067aa0ba902b7";
+        assert!(known || first, "{} is below nothing that is known", span.name);
+    }
 }

@@ -19,7 +19,7 @@ use crate::guard::{Rate, guard};
 use crate::problem::Problem;
 use crate::{
     AdminConfig, Sources, accepted, audit, dead_letters, functions, health, invocations, logs,
-    openapi, queues, schedules,
+    metrics, openapi, queues, schedules, traces,
 };
 
 /// Callers that follow the log at once.
@@ -93,6 +93,9 @@ fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(traces::list))
+        .routes(routes!(traces::one))
         .routes(routes!(functions::list))
         .routes(routes!(functions::one))
         .routes(routes!(invocations::invoke))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
 use wfh_invoke::{Dispatcher, Operator, Status};
+use wfh_telemetry::Recent;
 
-use crate::LogSource;
+use crate::{LogSource, MetricSource};
 
 /// The bounds of the admin API.
 #[derive(Clone)]
@@ -37,6 +38,10 @@ pub struct Sources {
     pub operator: Option<Operator>,
     /// The log, if it is kept.
     pub logs: Option<Arc<dyn LogSource>>,
+    /// The metrics, if they are collected.
+    pub metrics: Option<Arc<dyn MetricSource>>,
+    /// The last spans, if they are kept.
+    pub recent: Option<Arc<Recent>>,
     /// The runtimes that run functions, so that none of them holds up a probe.
     pub workers: Vec<Handle>,
 }

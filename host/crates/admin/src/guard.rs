@@ -19,7 +19,7 @@ use crate::api::Shared;
 use crate::problem::Problem;
 
 /// For probes: no token, any host. They tell nothing that is worth protecting.
-const OPEN: &[&str] = &["/healthz", "/readyz"];
+const OPEN: &[&str] = &["/healthz", "/readyz", "/metrics"];
 /// By then another host, or this one again, takes work.
 const RETRY_AFTER_DRAIN: Duration = Duration::from_secs(5);
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -79,7 +79,7 @@ pub(crate) async fn invoke(
     let (head, body) = request.into_parts();
     let body = payload(body, shared.config.body_bytes_max).await?;
     let request = guest_request(&name, &head, &params, body)?;
-    let trace = TraceContext::from_headers(&head.headers);
+    let trace = TraceContext::of_request(&head.headers);
     let route: Arc<str> = format!("/v1/functions/{name}/invocations").into();
     let id = new_invocation_id();
     let invocation = Invocation {
@@ -88,7 +88,8 @@ pub(crate) async fn invoke(
         deadline: None,
         hops: 0,
         attempts_max: 1,
-        trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
+        trace,
+        phases: None,
         input: Input::Http(Box::new(HttpInput { request, route })),
     };
     if later {
@@ -114,8 +115,7 @@ async fn accept(shared: &Shared, invocation: Invocation) -> Result<Response, Pro
     };
     if stacked.acceptor.is_none() {
         let detail = "this host has no store to accept calls in: leave `Prefer: respond-async` out";
-        let code = ErrorCode::AdminNotOffered;
-        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, code, detail));
+        return Err(Problem::not_kept(detail));
     }
     let accepted = stacked.accept(invocation).await;
     let accepted = accepted.map_err(|failure| Problem::of_failure(&failure, id))?;

@@ -18,6 +18,7 @@ mod health;
 mod invocations;
 mod log_source;
 mod logs;
+mod metrics;
 mod openapi;
 mod operating;
 mod page;
@@ -26,6 +27,7 @@ mod problem;
 mod queues;
 mod schedules;
 mod server;
+mod traces;
 
 pub use api::Api;
 pub use config::{AdminConfig, Sources, Token};
@@ -33,4 +35,5 @@ pub use invocations::{HEADER_PREFIX, METHOD, OUTCOME, PATH};
 pub use log_source::{
     LogLevel, LogPosition, LogQuery, LogReader, LogSource, ParseLogPositionError,
 };
+pub use metrics::MetricSource;
 pub use server::Admin;

@@ -126,8 +126,7 @@ impl LogParams {
 async fn open(shared: &Shared, query: LogQuery) -> Result<Box<dyn LogReader>, Problem> {
     let Some(logs) = shared.sources.logs.clone() else {
         let detail = "telemetry.log_ring_bytes_max is 0: this host keeps no log";
-        let code = ErrorCode::AdminNotOffered;
-        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, code, detail));
+        return Err(Problem::not_kept(detail));
     };
     blocking(move || logs.open(&query)).await
 }

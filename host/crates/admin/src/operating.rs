@@ -18,7 +18,7 @@ impl FromRequestParts<Shared> for Operating {
     async fn from_request_parts(_: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         shared.sources.operator.clone().map(Self).ok_or_else(|| {
             let detail = "this host has no store (a bare component has none)";
-            Problem::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::AdminNotOffered, detail)
+            Problem::not_kept(detail)
         })
     }
 }

@@ -64,6 +64,16 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::AdminNotFound, detail)
     }
 
+    /// Something that this host does not keep.
+    pub(crate) fn not_kept(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::AdminNotOffered, detail)
+    }
+
+    /// The host itself failed.
+    pub(crate) fn broken(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, detail)
+    }
+
     /// A body beyond its bound; what is left of it is not read.
     pub(crate) fn too_large(bytes_max: u64) -> Self {
         let detail = format!("the body is larger than {bytes_max} bytes (admin.body_bytes_max)");

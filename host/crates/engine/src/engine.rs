@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 use wfh_invoke::{ComponentFacts, WeakDispatcher};
+use wfh_telemetry::meters;
 
 use crate::cache::Cache;
 use crate::capability;
@@ -119,6 +120,7 @@ impl Engine {
             idle: Idle::default(),
             loaded: Arc::clone(&self.loaded),
             facts,
+            meters: meters().sandboxes(config.name.as_str()),
             config,
         }))
     }

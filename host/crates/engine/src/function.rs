@@ -12,6 +12,7 @@ use wfh_invoke::{
     ComponentFacts, EventReply, HttpInput, Input, Invocation, Invoke, Item, Outcome, Reply, Takes,
     reply_from_response, request_from_item,
 };
+use wfh_telemetry::SandboxMeters;
 
 use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
 use crate::concurrent;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle,
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) facts: ComponentFacts,
+    pub(crate) meters: SandboxMeters,
 }
 
 /// Every function of an engine that still serves.
@@ -81,14 +83,21 @@ impl Shared {
             instance.begin(call);
             return Ok(instance);
         }
-        match Instance::new(self, Arc::clone(&call)).await {
+        let (began, phases) = (Instant::now(), call.phases.clone());
+        let made = match Instance::new(self, Arc::clone(&call)).await {
             Err(failure) if failure.class == FailureClass::Unavailable => {
                 // Sandboxes that wait for their next call must not keep another call from its own.
                 self.loaded.drop_idle(Duration::ZERO);
                 Instance::new(self, call).await
             }
             made => made,
+        };
+        let took = began.elapsed();
+        self.meters.made(took);
+        if let Some(phases) = phases {
+            phases.instantiated(took);
         }
+        made
     }
 
     /// Keeps a sandbox whose call went well for the next one.
@@ -271,6 +280,7 @@ fn call_info(invocation: &Invocation) -> CallInfo {
         hops: invocation.hops,
         attempts_max: invocation.attempts_max,
         trace: invocation.trace.clone(),
+        phases: invocation.phases.clone(),
         event_key,
     }
 }
@@ -291,7 +301,13 @@ async fn run_guest(shared: Arc<Shared>, call: CallInfo, input: Input, running: A
         Ok(instance) => instance,
         Err(failure) => return running.finish(Err(failure)),
     };
+    let began = Instant::now();
     let ended = call_guest(&mut instance, input, &running).await;
+    let sandbox = instance.store.data();
+    if let Some(phases) = &sandbox.call.phases {
+        phases.ran(began.elapsed());
+    }
+    shared.meters.used_memory(sandbox.limiter.memory_bytes());
     let ended = ended.map_err(|failure| with_log_tail(failure, &instance));
     let went_well = ended.is_ok();
     running.finish(ended);

@@ -34,6 +34,6 @@ pub use config::{
 pub use engine::Engine;
 pub use error::EngineError;
 pub use function::Function;
-pub use outgoing::{Resolve, SystemResolver};
+pub use outgoing::{Resolve, SystemResolver, tls_client};
 pub use pool::pagemap_scan_is_available;
 pub use running::on_background_thread_start;

@@ -21,6 +21,11 @@ impl Limiter {
         }
     }
 
+    /// What it holds.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes as u64
+    }
+
     /// Whether memory was refused: a trap that follows is the limit's doing.
     pub(crate) fn was_denied(&self) -> bool {
         self.denied

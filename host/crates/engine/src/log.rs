@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wfh_event::{FunctionName, InvocationId};
+use wfh_telemetry::TraceContext;
 
 use crate::capability::log::Level;
 
@@ -41,6 +42,13 @@ impl Stream {
     }
 }
 
+/// The call that output belongs to.
+#[derive(Clone)]
+pub(crate) struct LoggedCall {
+    pub(crate) invocation: InvocationId,
+    pub(crate) trace: TraceContext,
+}
+
 /// The output of one sandbox, shared by its two streams.
 #[derive(Clone)]
 pub(crate) struct GuestLog(Arc<Mutex<State>>);
@@ -48,7 +56,7 @@ pub(crate) struct GuestLog(Arc<Mutex<State>>);
 struct State {
     function: FunctionName,
     /// `None` before the snapshot.
-    invocation: Option<InvocationId>,
+    call: Option<LoggedCall>,
     bytes_max: u64,
     bytes_left: u64,
     truncated: bool,
@@ -59,14 +67,10 @@ struct State {
 
 impl GuestLog {
     /// The output of one invocation, or of an init.
-    pub(crate) fn new(
-        function: FunctionName,
-        invocation: Option<InvocationId>,
-        bytes_max: u64,
-    ) -> Self {
+    pub(crate) fn new(function: FunctionName, call: Option<LoggedCall>, bytes_max: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             function,
-            invocation,
+            call,
             bytes_max,
             bytes_left: bytes_max,
             truncated: false,
@@ -77,9 +81,9 @@ impl GuestLog {
     }
 
     /// The next invocation of the same sandbox begins.
-    pub(crate) fn begin(&self, invocation: InvocationId) {
+    pub(crate) fn begin(&self, call: LoggedCall) {
         let mut state = self.lock();
-        state.invocation = Some(invocation);
+        state.call = Some(call);
         state.bytes_left = state.bytes_max;
         state.truncated = false;
         state.tail.clear();
@@ -161,6 +165,8 @@ impl State {
                 target: "wfh::guest",
                 function = %self.function,
                 invocation = %self.invocation(),
+                trace_id = self.trace_id(),
+                span_id = self.span_id(),
                 log_bytes_max = self.bytes_max,
                 "guest output truncated"
             );
@@ -169,7 +175,16 @@ impl State {
     }
 
     fn invocation(&self) -> impl fmt::Display {
-        self.invocation.map_or_else(|| NO_INVOCATION.to_owned(), |id| id.to_string())
+        let id = self.call.as_ref().map(|call| call.invocation.to_string());
+        id.unwrap_or_else(|| NO_INVOCATION.to_owned())
+    }
+
+    fn trace_id(&self) -> Option<String> {
+        self.call.as_ref().map(|call| call.trace.trace_id())
+    }
+
+    fn span_id(&self) -> Option<String> {
+        self.call.as_ref().map(|call| call.trace.span_id())
     }
 
     fn emit_record(&mut self, level: Level, target: &str, message: &str, fields: &str) {
@@ -181,6 +196,8 @@ impl State {
                     tracing::Level::$level,
                     function = %self.function,
                     invocation = %self.invocation(),
+                    trace_id = self.trace_id(),
+                    span_id = self.span_id(),
                     guest_target = target,
                     fields,
                     "{message}"
@@ -223,6 +240,8 @@ impl State {
             target: "wfh::guest",
             function = %self.function,
             invocation = %self.invocation(),
+            trace_id = self.trace_id(),
+            span_id = self.span_id(),
             stream = stream.as_str(),
             line = %String::from_utf8_lossy(line),
             "guest output"

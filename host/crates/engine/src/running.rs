@@ -182,6 +182,8 @@ pub(crate) struct GuestTask {
     timer: Option<Pin<Box<Sleep>>>,
     /// CPU time since the first of the ticks in a row that found the guest running.
     burnt: Option<Duration>,
+    /// How long it was polled.
+    ran: Duration,
     hogged: bool,
     in_background: bool,
 }
@@ -203,6 +205,7 @@ impl GuestTask {
             deadline,
             timer: None,
             burnt: None,
+            ran: Duration::ZERO,
             hogged: false,
             in_background,
         };
@@ -233,7 +236,9 @@ impl GuestTask {
         WAITED.set(self.burnt.is_none());
         self.function.ticker.guest_is_polled();
         let before = self.burnt.map(|burnt| (burnt, thread_cpu_time()));
+        let began = std::time::Instant::now();
         let polled = guest.as_mut().poll(cx);
+        self.ran += began.elapsed();
         WAITED.set(false);
         self.burnt = yielded().then(|| match before {
             Some((burnt, before)) => burnt + thread_cpu_time().saturating_sub(before),
@@ -260,6 +265,7 @@ impl GuestTask {
             deadline: self.deadline,
             timer: None,
             burnt: None,
+            ran: std::mem::take(&mut self.ran),
             hogged: true,
             in_background: true,
         };
@@ -305,6 +311,10 @@ impl Future for GuestTask {
 
 impl Drop for GuestTask {
     fn drop(&mut self) {
+        // One that moved to the background goes on elsewhere.
+        if !self.ran.is_zero() {
+            self.function.meters.used_processor(self.ran);
+        }
         if self.guest.is_some() {
             self.stop(FailureClass::Internal, "the guest's task was dropped");
         }

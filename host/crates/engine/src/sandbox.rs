@@ -7,11 +7,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wfh_event::InvocationId;
-use wfh_telemetry::TraceContext;
+use wfh_telemetry::{Phases, TraceContext};
 
 use crate::function::Shared;
 use crate::limiter::Limiter;
-use crate::log::{GuestLog, Stream};
+use crate::log::{GuestLog, LoggedCall, Stream};
 use crate::outgoing::Outgoing;
 use crate::{FileGrant, FunctionConfig};
 
@@ -23,11 +23,18 @@ pub(crate) struct CallInfo {
     pub(crate) hops: u8,
     pub(crate) attempts_max: u32,
     pub(crate) trace: TraceContext,
+    /// Where it is noted how long its phases took.
+    pub(crate) phases: Option<Arc<Phases>>,
     /// What outgoing calls carry as `Wfh-Event-Key`; none in a batch.
     pub(crate) event_key: Option<String>,
 }
 
 impl CallInfo {
+    /// What its output is logged with.
+    pub(crate) fn logged(&self) -> LoggedCall {
+        LoggedCall { invocation: self.id, trace: self.trace.clone() }
+    }
+
     /// No call yet: what a sandbox holds that is made before its first.
     pub(crate) fn none() -> Self {
         Self {
@@ -36,6 +43,7 @@ impl CallInfo {
             hops: 0,
             attempts_max: 1,
             trace: TraceContext::root(),
+            phases: None,
             event_key: None,
         }
     }
@@ -74,7 +82,7 @@ impl Sandbox {
     /// The next call of a reused sandbox begins.
     pub(crate) fn begin(&mut self, call: Arc<CallInfo>) {
         if let Some(log) = &self.log {
-            log.begin(call.id);
+            log.begin(call.logged());
         }
         self.outgoing.begin(Arc::clone(&call));
         self.call = call;
@@ -98,13 +106,13 @@ impl Sandbox {
 
     /// Where its output goes.
     pub(crate) fn log(&mut self) -> &GuestLog {
-        let (config, id) = (&self.function.config, self.call.id);
-        self.log.get_or_insert_with(|| make_log(config, id))
+        let (config, call) = (&self.function.config, &self.call);
+        self.log.get_or_insert_with(|| make_log(config, call))
     }
 }
 
-fn make_log(config: &FunctionConfig, id: InvocationId) -> GuestLog {
-    GuestLog::new(config.name.clone(), Some(id), config.log_bytes_max)
+fn make_log(config: &FunctionConfig, call: &CallInfo) -> GuestLog {
+    GuestLog::new(config.name.clone(), Some(call.logged()), config.log_bytes_max)
 }
 
 fn make_wasi(config: &FunctionConfig, log: &GuestLog) -> WasiCtx {
@@ -139,9 +147,9 @@ impl Drop for Sandbox {
 
 impl WasiView for Sandbox {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (config, id, log) = (&self.function.config, self.call.id, &mut self.log);
+        let (config, call, log) = (&self.function.config, &self.call, &mut self.log);
         let ctx = self.wasi.get_or_insert_with(|| {
-            let log = log.get_or_insert_with(|| make_log(config, id));
+            let log = log.get_or_insert_with(|| make_log(config, call));
             make_wasi(config, log)
         });
         WasiCtxView { ctx, table: &mut self.table }

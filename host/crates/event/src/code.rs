@@ -63,6 +63,8 @@ codes! {
     NotOffered = 1012, "This host does not offer what the component imports";
     /// The admin address is reachable from elsewhere and has no token.
     AdminTokenMissing = 1013, "The admin address needs a token";
+    /// Telemetry cannot be exported as it was asked for.
+    TelemetryInvalid = 1014, "Telemetry cannot be exported";
     /// A build command failed.
     BuildFailed = 1040, "A build command failed";
     /// An export or import of the store stopped.

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use wfh_event::{Event, EventError, Failure, FailureClass, InvocationId};
 
-use wfh_telemetry::{TRACEPARENT, TRACESTATE};
+use wfh_telemetry::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
 use crate::durable::REPLAYED;
 use crate::{Body, EventReply, HttpOrigin, Item, bytes_body, empty_body, event_key, header_text};
@@ -100,7 +100,10 @@ pub const STREAM_HOPS: &str = "wfh-hops";
 /// them, so that a circle without a function ends as well.
 #[must_use]
 pub fn stream_attributes(prefix: &str, item: &Item, hops: u8) -> Vec<(String, String)> {
+    let is_trace = |name: &str| [TRACEPARENT, TRACESTATE].iter().any(|known| known == name);
+    // Where the record stands is said once, beside them.
     let attributes = item.event.attributes();
+    let attributes = attributes.filter(|(name, _)| item.trace.is_none() || !is_trace(name));
     let mut all: Vec<(String, String)> =
         attributes.map(|(name, value)| (format!("{prefix}{name}"), value.to_owned())).collect();
     let content_type = item.event.datacontenttype.clone();
@@ -108,6 +111,7 @@ pub fn stream_attributes(prefix: &str, item: &Item, hops: u8) -> Vec<(String, St
     if let Some(trace) = &item.trace {
         all.push((TRACEPARENT.to_string(), trace.to_string()));
         all.extend(trace.tracestate().map(|state| (TRACESTATE.to_string(), state.to_owned())));
+        all.extend(trace.baggage().map(|baggage| (BAGGAGE.to_string(), baggage.to_owned())));
     }
     all.push((STREAM_HOPS.to_owned(), hops.saturating_add(1).to_string()));
     all

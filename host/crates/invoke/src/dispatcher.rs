@@ -64,7 +64,8 @@ impl FunctionPolicy {
     ) -> Stacked {
         let cell = self.breaker.map(|policy| Arc::new(BreakerCell::new(policy)));
         let layers = self.layers(slot, host, durability, cell.clone());
-        let stack: Stack = Trace::new(layers, self.name.clone(), figures);
+        let version = self.durable.version.clone();
+        let stack: Stack = Trace::new(layers, self.name.clone(), version, figures);
         let acceptor = durability.map(|host| {
             let target = Target::Function(self.name.clone());
             let key = self.durable.key.clone();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri};
 use tokio::time::Instant;
 use wfh_event::{Event, InvocationId, Target};
-use wfh_telemetry::TraceContext;
+use wfh_telemetry::{Phases, TraceContext};
 
 use crate::{Body, Delivery};
 
@@ -24,6 +24,8 @@ pub struct Invocation {
     pub attempts_max: u32,
     /// Where in which trace the call stands.
     pub trace: TraceContext,
+    /// Where it is noted how long its phases took, if anybody wants to know.
+    pub phases: Option<Arc<Phases>>,
     /// The payload.
     pub input: Input,
 }

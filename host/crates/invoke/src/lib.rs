@@ -51,16 +51,19 @@ pub use operate::{
     ScheduleStatus,
 };
 pub use outcome::{End, EventReply, Outcome, Reply, ReplyBody, Tail};
-pub use outgoing::{Outgoing, PublishError, Publisher};
+pub use outgoing::{Outgoing, PublishError, Publisher, Sending, created};
 pub use prefer::{RESPOND_ASYNC, prefers_async};
 pub use running::Running;
-pub use schedule::{Entered, ScheduleState, Scheduled, Schedules, schedule_key, tick};
+pub use schedule::{
+    Entered, SCHEDULE_TICK, ScheduleState, Scheduled, Schedules, schedule_attributes, schedule_key,
+    tick,
+};
 pub use shutdown::Shutdown;
 pub use state::{StateEntry, StateError, StatePage, StateResult, StateStore};
 pub use state_kv::KvState;
 pub use status::{
     ComponentFacts, Figures, FiguresNow, FunctionKind, FunctionState, FunctionStatus, RecordBudget,
-    Status,
+    SourcePart, Status,
 };
 pub use targets::{DirectPublisher, Place, Targets, queue_key};
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
-use wfh_event::{Event, EventId, Target};
+use wfh_event::{Event, EventId, Failure, Target};
+use wfh_telemetry::{KeyValue, Recording, SpanKind, TraceContext, attribute, meters, tracer};
+
+use crate::Item;
 
 /// An event for somebody else. Its id and source are filled in, and its target is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,4 +49,61 @@ pub trait Publisher: Send + Sync {
     /// Not cancel-safe: a future dropped before its end may or may not have sent them all.
     fn publish(&self, messages: Vec<Outgoing>)
     -> BoxFuture<'_, Result<Vec<EventId>, PublishError>>;
+}
+
+/// Records that an event was made at `at`, which is its position from now on: what it causes is
+/// below.
+pub fn created(at: &TraceContext, target: &Target, event: &Event) {
+    let Some(mut recording) = tracer().begin(at, SpanKind::Producer, "") else { return };
+    recording.rename(format!("create {target}"));
+    recording.set(attribute::MESSAGING_SYSTEM, "wfh");
+    recording.set(attribute::MESSAGING_DESTINATION_NAME, target.to_string());
+    recording.set(attribute::MESSAGING_OPERATION_NAME, "create");
+    recording.set(attribute::MESSAGING_OPERATION_TYPE, "create");
+    recording.set(attribute::MESSAGING_MESSAGE_ID, event.id.to_string());
+    recording.set(attribute::CLOUDEVENTS_EVENT_ID, event.id.to_string());
+    recording.set(attribute::CLOUDEVENTS_EVENT_SOURCE, event.source.clone());
+    recording.set(attribute::CLOUDEVENTS_EVENT_TYPE, event.r#type.clone());
+    recording.end();
+}
+
+/// The span of an event that goes to a server outside; its position is the one that is sent along.
+pub struct Sending {
+    recording: Option<Recording>,
+    about: [KeyValue; 3],
+}
+
+impl Sending {
+    /// Sends `item` to `destination` in a system such as `kafka`.
+    #[must_use]
+    pub fn begin(item: &Item, system: &'static str, destination: &str) -> Self {
+        let about = [
+            KeyValue::new(attribute::MESSAGING_SYSTEM, system),
+            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, destination.to_owned()),
+            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "send"),
+        ];
+        let begun = item.trace.as_ref().and_then(|at| tracer().begin(at, SpanKind::Producer, ""));
+        let recording = begun.map(|mut recording| {
+            recording.rename(format!("send {destination}"));
+            about.iter().for_each(|pair| recording.set_pair(pair.clone()));
+            recording.set(attribute::MESSAGING_OPERATION_TYPE, "send");
+            recording.set(attribute::MESSAGING_MESSAGE_ID, item.event.id.to_string());
+            let bytes = item.event.data.as_ref().and_then(|data| i64::try_from(data.len()).ok());
+            recording.set_some(attribute::MESSAGING_MESSAGE_BODY_SIZE, bytes);
+            recording
+        });
+        Self { recording, about }
+    }
+
+    /// The server has it, or not.
+    pub fn end<T>(self, sent: &Result<T, Failure>) {
+        if sent.is_ok() {
+            meters().sent(1, &self.about);
+        }
+        let Some(mut recording) = self.recording else { return };
+        if let Err(failure) = sent {
+            recording.fail(failure.class.as_str(), failure.detail.clone());
+        }
+        recording.end();
+    }
 }

@@ -11,6 +11,9 @@ use wfh_store::{Key, NameTooLong};
 
 use crate::new_invocation_id;
 
+/// The type of the event of a schedule.
+pub const SCHEDULE_TICK: &str = "wfh.schedule.tick";
+
 /// The state of a schedule, under [`schedule_key`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleState {
@@ -55,6 +58,14 @@ pub fn tick(schedule: &str, at_ms: u64) -> Event {
     event(schedule, "", at_ms)
 }
 
+/// What a delivery of a schedule's event says besides.
+#[must_use]
+pub fn schedule_attributes(name: &str, when: &str) -> Vec<(String, String)> {
+    [("trigger", name), ("schedule", when)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
 /// The event of a schedule that an operator runs now.
 pub(crate) fn manual_tick(schedule: &str, at_ms: u64) -> Event {
     event(schedule, "manual/", at_ms)
@@ -65,7 +76,7 @@ fn event(schedule: &str, kind: &str, at_ms: u64) -> Event {
     let time = at.unwrap_or_default().to_string();
     let id = EventId::new(&format!("{schedule}/{kind}{time}"));
     let id = id.unwrap_or_else(|| new_invocation_id().into());
-    let mut event = Event::new(id, format!("schedule:{schedule}"), "wfh.schedule.tick");
+    let mut event = Event::new(id, format!("schedule:{schedule}"), SCHEDULE_TICK);
     event.time = Some(time);
     event
 }

@@ -18,6 +18,18 @@ pub struct Status {
     waiting: Mutex<BTreeMap<String, String>>,
     functions: ArcSwap<Vec<FunctionStatus>>,
     takes_nothing: AtomicBool,
+    lags: Mutex<BTreeMap<SourcePart, u64>>,
+}
+
+/// A part of a source outside that has a position of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourcePart {
+    /// The trigger.
+    pub trigger: String,
+    /// The topic, stream or list.
+    pub destination: String,
+    /// The partition of a topic.
+    pub partition: Option<String>,
 }
 
 impl Status {
@@ -67,6 +79,29 @@ impl Status {
     #[must_use]
     pub fn functions(&self) -> Arc<Vec<FunctionStatus>> {
         self.functions.load_full()
+    }
+
+    /// Notes how many records of a source's part are not acknowledged; `None` when it is another
+    /// host's by now.
+    pub fn set_lag(&self, part: SourcePart, lag: Option<u64>) {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        match lag {
+            Some(lag) => lags.insert(part, lag),
+            None => lags.remove(&part),
+        };
+    }
+
+    /// Forgets the parts of a trigger that has ended.
+    pub fn forget_lags(&self, trigger: &str) {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.retain(|part, _| part.trigger != trigger);
+    }
+
+    /// How far sources outside are ahead.
+    #[must_use]
+    pub fn lags(&self) -> Vec<(SourcePart, u64)> {
+        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.iter().map(|(part, lag)| (part.clone(), *lag)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

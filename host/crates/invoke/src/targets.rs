@@ -11,7 +11,7 @@ use wfh_store::{Append, NameTooLong, Op, QueueKey, Store, StoreError};
 use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::durable::Record;
-use crate::{Item, Outgoing, PublishError, Publisher, event_key, new_invocation_id};
+use crate::{Item, Outgoing, PublishError, Publisher, created, event_key, new_invocation_id};
 
 /// One queue that a target leads to, and its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +65,14 @@ impl Targets {
         event: Event,
         target: &Target,
         path: &str,
+        attributes: Vec<(String, String)>,
     ) -> Result<Vec<Op>, PublishError> {
         let event_key = event_key(&event.source, event.id.as_str());
-        let item = Item { path: Some(path.into()), ..Item::new(event, event_key) };
+        let path = Some(path.into());
+        let item = Item { path, attributes, ..Item::new(event, event_key) };
         let append = |place: &Place| {
-            let record = Record::new(new_invocation_id(), item.clone(), 0, &TraceContext::root());
+            let trace = begun(target, &item.event);
+            let record = Record::new(new_invocation_id(), item.clone(), 0, &trace);
             Op::Append(place.entry(&record, Duration::ZERO, Bound::Lifted))
         };
         Ok(self.places(target)?.iter().map(append).collect())
@@ -148,7 +151,17 @@ fn trace_of(outgoing: &Outgoing) -> TraceContext {
     let extension = |name: &http::HeaderName| outgoing.event.extensions.get(name.as_str());
     let parent = extension(&TRACEPARENT).and_then(|text| TraceContext::parse(text));
     let state = extension(&TRACESTATE).map(String::as_str);
-    parent.map_or_else(TraceContext::root, |parent| parent.with_tracestate(state))
+    match parent {
+        Some(parent) => parent.with_tracestate(state),
+        None => begun(&outgoing.target, &outgoing.event),
+    }
+}
+
+/// The position of an event with which a trace begins.
+fn begun(target: &Target, event: &Event) -> TraceContext {
+    let trace = TraceContext::root();
+    created(&trace, target, event);
+    trace
 }
 
 /// Sends events at once: what `publish.send` and `wfh queue send` do.

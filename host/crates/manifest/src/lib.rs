@@ -41,7 +41,8 @@ pub use route::{
     Lookup, Method, Parameters, Route, RouteConflict, RoutePattern, RoutePatternError, RouteTable,
 };
 pub use server::{
-    Admin, Engine, Http, Limits, LogFormat, Outgoing, Scheduler, Serve, Switch, Telemetry, Tls,
+    Admin, Engine, Http, Limits, LogFormat, OtlpProtocol, Outgoing, Scheduler, Serve, Switch,
+    Telemetry, Tls,
 };
 pub use store::{Durability, Kafka, Redis, Store, StoreKind};
 pub use trigger::{

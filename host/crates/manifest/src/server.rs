@@ -174,6 +174,26 @@ table! {
         /// Records of ended invocations a second; further ones are left out and counted. 0 writes
         /// none.
         invocation_records_per_second_max: u32 = 1_000,
+        /// The collector that traces, metrics and log records go to, such as
+        /// `http://localhost:4318`; none without it. `OTEL_EXPORTER_OTLP_ENDPOINT` wins.
+        otlp_endpoint: Option<String>,
+        /// How the collector is spoken to: `http/protobuf` or `grpc`.
+        otlp_protocol: OtlpProtocol = OtlpProtocol::HttpProtobuf,
+        /// The share of traces that are exported of those that begin here; those that begin
+        /// elsewhere go by what was decided there. `OTEL_TRACES_SAMPLER` wins.
+        sample_ratio: f64 [0.0..=1.0] = 1.0,
+        /// Spans that are kept in memory for `wfh traces` and the console; 0 keeps none.
+        trace_ring_spans_max: u32 [0..=1_000_000] = 4_096,
+    }
+}
+
+words! {
+    /// How a collector is spoken to.
+    pub enum OtlpProtocol {
+        /// OTLP over HTTP with Protocol Buffers.
+        HttpProtobuf = "http/protobuf",
+        /// OTLP over gRPC.
+        Grpc = "grpc",
     }
 }
 

@@ -31,6 +31,7 @@ fn invocation(target: Target, items: Vec<Item>) -> Invocation {
         hops: hops.max().unwrap_or(0),
         attempts_max: 1,
         trace: only.and_then(|item| item.trace.clone()).unwrap_or_else(TraceContext::root),
+        phases: None,
         input: Input::Events(items),
     }
 }

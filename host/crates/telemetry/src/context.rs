@@ -103,10 +103,12 @@ impl TraceContext {
         Some(Self { trace_id, span_id, sampled, parent: None, carried: None })
     }
 
-    /// A new position below that of a sender whose `traceparent` and `tracestate` came as text.
+    /// A new position below that of a sender whose `traceparent`, `tracestate` and `baggage` came as
+    /// text.
     #[must_use]
-    pub fn below(parent: Option<&str>, state: Option<&str>) -> Option<Self> {
-        Some(Self::parse(parent?)?.with_tracestate(state).entered())
+    pub fn below(parent: Option<&str>, state: Option<&str>, baggage: Option<&str>) -> Option<Self> {
+        let (tracestate, baggage) = (state.and_then(value), baggage.and_then(value));
+        Some(Self::parse(parent?)?.carrying(Carried { tracestate, baggage }).entered())
     }
 
     /// A new position below this one, in the same trace.
@@ -143,6 +145,13 @@ impl TraceContext {
         self.parent.map(|parent| (parent.span_id, parent.is_remote))
     }
 
+    /// The position above, if there is one.
+    #[must_use]
+    pub fn above(&self) -> Option<Self> {
+        let parent = self.parent?;
+        Some(Self { span_id: parent.span_id, parent: None, ..self.clone() })
+    }
+
     /// Whether it is exported.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
@@ -153,6 +162,12 @@ impl TraceContext {
     #[must_use]
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
+    }
+
+    /// This position: 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> String {
+        format!("{:016x}", self.span_id)
     }
 
     /// Writes the context over whatever the headers carried; baggage of their own they keep.
@@ -179,17 +194,9 @@ impl TraceContext {
         self.carrying(Carried { tracestate, baggage })
     }
 
-    /// The same position with baggage.
-    #[must_use]
-    pub fn with_baggage(self, baggage: Option<HeaderValue>) -> Self {
+    fn with_baggage(self, baggage: Option<HeaderValue>) -> Self {
         let tracestate = self.carried.as_ref().and_then(|carried| carried.tracestate.clone());
         self.carrying(Carried { tracestate, baggage })
-    }
-
-    /// The same position with baggage that came as text; an oversized one is dropped.
-    #[must_use]
-    pub fn with_baggage_text(self, baggage: Option<&str>) -> Self {
-        self.with_baggage(baggage.and_then(value))
     }
 
     fn carrying(mut self, carried: Carried) -> Self {

@@ -245,9 +245,13 @@ impl SandboxMeters {
         self.init.record(took.as_secs_f64());
     }
 
-    /// A call ended with this much memory, after this much processor time.
-    pub fn used(&self, memory_bytes: u64, processor: Duration) {
-        self.memory.record(memory_bytes);
-        self.cpu.record(processor.as_secs_f64());
+    /// A call ended with this much memory.
+    pub fn used_memory(&self, bytes: u64) {
+        self.memory.record(bytes);
+    }
+
+    /// A call had a processor for this long.
+    pub fn used_processor(&self, time: Duration) {
+        self.cpu.record(time.as_secs_f64());
     }
 }

@@ -63,16 +63,30 @@ impl Recording {
         }
     }
 
-    /// Says that it follows from `position`, in another trace.
-    pub fn link(&mut self, position: TraceContext) {
+    /// Notes an attribute that metrics have as well.
+    pub fn set_pair(&mut self, pair: KeyValue) {
+        self.span.attributes.push(pair);
+    }
+
+    /// Says that it follows from the span above `position`, in another trace.
+    pub fn link_above(&mut self, position: &TraceContext) {
         if self.span.links.len() < LINKS_MAX {
-            self.span.links.push(position);
+            self.span.links.extend(position.above());
         }
     }
 
     /// Says that it failed: the type of the error, and what is told about it.
-    pub fn fail(&mut self, kind: &'static str, detail: impl Into<Cow<'static, str>>) {
+    pub fn fail(
+        &mut self,
+        kind: impl Into<opentelemetry::Value>,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
         self.set(attribute::ERROR_TYPE, kind);
+        self.failed(detail);
+    }
+
+    /// The same, when the type of the error is noted already.
+    pub fn failed(&mut self, detail: impl Into<Cow<'static, str>>) {
         self.span.error = Some(detail.into());
     }
 

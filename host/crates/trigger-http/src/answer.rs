@@ -11,6 +11,7 @@ use wfh_event::{Failure, FailureClass, InvocationId};
 use wfh_invoke::{Body, Outcome, Reply, ReplyBody, Tail, response_from_reply};
 
 use crate::problem::from_failure;
+use crate::served::Served;
 use crate::watch::{InFlight, Watch};
 
 pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("wfh-invocation-id");
@@ -23,6 +24,7 @@ pub(crate) struct Answer {
     /// Why it broke off, kept until what came before is out.
     broken: Option<Failure>,
     _in_flight: InFlight,
+    _served: Served,
 }
 
 /// Makes the response to one request.
@@ -30,7 +32,7 @@ pub(crate) fn answer(
     id: InvocationId,
     outcome: Result<Outcome, Response<Body>>,
     watch: &Watch,
-    in_flight: InFlight,
+    (in_flight, mut served): (InFlight, Served),
 ) -> Response<Answer> {
     let (response, mut tail) = match outcome {
         Ok(outcome) => response(id, outcome),
@@ -41,10 +43,12 @@ pub(crate) fn answer(
         watch.answer(id, deadline);
         tail.on_end(move |_| watch.answered(id));
     }
+    served.status = response.status().as_u16();
     let mut response = response.map(|body| Answer {
         body: ReplyBody::new(body, tail),
         broken: None,
         _in_flight: in_flight,
+        _served: served,
     });
     if watch.says_close() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

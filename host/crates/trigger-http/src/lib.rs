@@ -11,6 +11,7 @@ mod connection;
 mod error;
 mod problem;
 mod request;
+mod served;
 mod service;
 mod tls;
 mod watch;

@@ -36,6 +36,11 @@ impl Peer {
         let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
         Self { text, is_trusted, scheme }
     }
+
+    /// Whether it speaks TLS with this host.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
 }
 
 /// Refuses what one proxy could read differently from another.

@@ -20,6 +20,7 @@ use crate::answer::{Answer, answer};
 use crate::config::{Route, RouteMode, Routes};
 use crate::problem::problem;
 use crate::request::{Peer, check, prepare};
+use crate::served::Served;
 use crate::watch::Watch;
 
 /// What the requests of one connection share.
@@ -40,17 +41,19 @@ impl Service {
     ) -> Result<Response<Answer>, Infallible> {
         let id = new_invocation_id();
         let (requests, in_flight) = self.watch.request(request.version());
-        let outcome = self.outcome(id, request).await;
+        let mut served = Served::begin(request.method(), request.version(), self.peer.is_tls());
+        let outcome = self.outcome(id, request, &mut served).await;
         if requests >= self.requests_max {
             self.watch.retire();
         }
-        Ok(answer(id, outcome, &self.watch, in_flight))
+        Ok(answer(id, outcome, &self.watch, (in_flight, served)))
     }
 
     async fn outcome(
         &self,
         id: InvocationId,
         request: Request<Incoming>,
+        served: &mut Served,
     ) -> Result<Outcome, Response<Body>> {
         check(&request).map_err(|reason| bad_request(reason, id))?;
         // hyper counts headers for HTTP/1 only, and bytes by its read buffer.
@@ -69,6 +72,7 @@ impl Service {
                     let pairs = parameters.iter().map(|(name, value)| (*name, &**value));
                     prepare(&mut head, &self.peer, pairs)
                         .map_err(|reason| bad_request(reason, id))?;
+                    served.route = Some(Arc::clone(&value.pattern));
                     value.clone()
                 }
                 Lookup::MethodNotAllowed { allow } => return Err(not_allowed(&allow, id)),
@@ -81,7 +85,7 @@ impl Service {
 }
 
 async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcome {
-    let trace = TraceContext::from_headers(request.headers());
+    let trace = TraceContext::of_request(request.headers());
     let wanted = prefers_async(request.headers());
     let invocation = Invocation {
         id,
@@ -89,7 +93,8 @@ async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcom
         deadline: None,
         hops: 0,
         attempts_max: 1,
-        trace: trace.map_or_else(TraceContext::root, |parent| parent.child()),
+        trace,
+        phases: None,
         input: Input::Http(Box::new(HttpInput { request, route: Arc::clone(&route.pattern) })),
     };
     let stack = match &route.mode {

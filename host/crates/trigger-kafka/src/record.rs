@@ -12,7 +12,7 @@ use wfh_invoke::{
     new_invocation_id,
 };
 use wfh_pull::Raw;
-use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
+use wfh_telemetry::{BAGGAGE, TRACEPARENT, TRACESTATE, TraceContext};
 
 /// The headers of binary mode begin with it.
 pub(crate) const CE_PREFIX: &str = "ce_";
@@ -108,7 +108,9 @@ impl KafkaRecord {
     }
 
     fn trace(&self) -> Option<TraceContext> {
-        TraceContext::below(self.header(TRACEPARENT.as_str()), self.header(TRACESTATE.as_str()))
+        let [parent, state, baggage] =
+            [TRACEPARENT, TRACESTATE, BAGGAGE].map(|name| self.header(name.as_str()));
+        TraceContext::below(parent, state, baggage)
     }
 }
 

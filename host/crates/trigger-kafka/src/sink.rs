@@ -9,9 +9,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
 use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{Record, STREAM_CONTENT_TYPE, STREAM_HOPS, Sink, stream_attributes};
+use wfh_invoke::{Record, STREAM_CONTENT_TYPE, STREAM_HOPS, Sending, Sink, stream_attributes};
 use wfh_store::Op;
-use wfh_telemetry::{TRACEPARENT, TRACESTATE};
+use wfh_telemetry::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
 use crate::record::CE_PREFIX;
 use crate::{KafkaTriggerError, Settings};
@@ -66,19 +66,23 @@ impl KafkaSink {
             timestamp: None,
             headers: Some(headers.0),
         };
-        match self.producer.send(kafka, ROOM_MAX).await {
+        let sending = Sending::begin(&item, "kafka", &self.topic);
+        let sent = match self.producer.send(kafka, ROOM_MAX).await {
             Ok(_) => Ok(Vec::new()),
             Err((error, _)) => Err(refused(&error)),
-        }
+        };
+        sending.end(&sent);
+        sent
     }
 }
 
 /// Of an event that is passed on, what the headers above say is not said twice.
 fn is_ours(name: &str) -> bool {
     name.starts_with(CE_PREFIX)
-        || [STREAM_CONTENT_TYPE, STREAM_HOPS, TRACEPARENT.as_str(), TRACESTATE.as_str()]
+        || [STREAM_CONTENT_TYPE, STREAM_HOPS].contains(&name.to_ascii_lowercase().as_str())
+        || [TRACEPARENT, TRACESTATE, BAGGAGE]
             .iter()
-            .any(|ours| name.eq_ignore_ascii_case(ours))
+            .any(|ours| name.eq_ignore_ascii_case(ours.as_str()))
 }
 
 struct Headers(OwnedHeaders);

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use wfh_event::{Event, EventId};
 use wfh_invoke::{
-    Item, Record, STREAM_CONTENT_TYPE, STREAM_HOPS, event_key, new_invocation_id, stream_attributes,
+    Item, STREAM_CONTENT_TYPE, STREAM_HOPS, event_key, new_invocation_id, stream_attributes,
 };
 use wfh_pull::Raw;
-use wfh_telemetry::{TRACEPARENT, TRACESTATE, TraceContext};
+use wfh_telemetry::{BAGGAGE, TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::answer::Fields;
 
@@ -135,7 +135,9 @@ impl Entry {
     }
 
     fn trace(&self) -> Option<TraceContext> {
-        TraceContext::below(self.text(TRACEPARENT.as_str()), self.text(TRACESTATE.as_str()))
+        let [parent, state, baggage] =
+            [TRACEPARENT, TRACESTATE, BAGGAGE].map(|name| self.text(name.as_str()));
+        TraceContext::below(parent, state, baggage)
     }
 }
 
@@ -173,13 +175,11 @@ impl Raw for Entry {
     }
 }
 
-/// A record's event as the fields of an entry, which is read as the same event again; `None` if it is
-/// none.
-pub(crate) fn fields(record: &Record) -> Option<Fields> {
-    let item = record.item(1, None)?;
+/// An event as the fields of an entry, which is read as the same event again.
+pub(crate) fn fields(item: Item, hops: u8) -> Fields {
     let mut fields = Fields::new();
     let mut add = |name: String, value: Bytes| fields.push((name.into(), value));
-    for (name, value) in stream_attributes(CE_PREFIX, &item, record.hops()) {
+    for (name, value) in stream_attributes(CE_PREFIX, &item, hops) {
         add(name, value.into());
     }
     if let Some(key) = item.key {
@@ -193,14 +193,14 @@ pub(crate) fn fields(record: &Record) -> Option<Fields> {
     if let Some(data) = item.event.data {
         add(DATA.to_owned(), data);
     }
-    Some(fields)
+    fields
 }
 
 /// Of an event that is passed on, what the fields above say is not said twice.
 fn is_ours(name: &str) -> bool {
     name.starts_with(CE_PREFIX)
-        || [DATA, STREAM_CONTENT_TYPE, STREAM_HOPS, KEY, TRACEPARENT.as_str(), TRACESTATE.as_str()]
-            .contains(&name)
+        || [DATA, STREAM_CONTENT_TYPE, STREAM_HOPS, KEY].contains(&name)
+        || [TRACEPARENT, TRACESTATE, BAGGAGE].iter().any(|ours| ours == name)
 }
 
 #[cfg(test)]

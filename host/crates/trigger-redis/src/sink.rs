@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use redis::{RedisError, Script};
 use tokio::sync::Mutex;
 use wfh_event::{Failure, FailureClass};
-use wfh_invoke::{Record, Sink};
+use wfh_invoke::{Record, Sending, Sink};
 use wfh_store::Op;
 
 use crate::Server;
@@ -38,19 +38,22 @@ impl RedisSink {
     }
 
     async fn send(&self, link: &mut Link, record: &Record) -> Result<Vec<Op>, Failure> {
-        let Some(fields) = fields(record) else {
+        let Some(item) = record.item(1, None) else {
             return Err(Failure::new(FailureClass::Invalid, "it is no event"));
         };
+        let sending = Sending::begin(&item, "redis", &self.stream);
         // The entry of the outbox names it, however often it is sent.
         let guard = format!("{}:wfh:sent:{}", in_slot_of(&self.stream), record.invocation);
         let mut arguments = vec![GUARD_KEPT.as_millis().to_string().into_bytes()];
-        for (name, value) in fields {
+        for (name, value) in fields(item, record.hops()) {
             arguments.extend([name.to_vec(), value.to_vec()]);
         }
-        match link.run(&SEND, &[self.stream.clone(), guard], &arguments).await {
+        let sent = match link.run(&SEND, &[self.stream.clone(), guard], &arguments).await {
             Ok(_) => Ok(Vec::new()),
             Err(error) => Err(refused(&error)),
-        }
+        };
+        sending.end(&sent);
+        sent
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wfh_event::Target;
-use wfh_invoke::{ScheduleState, Scheduled, Schedules, Shutdown, Targets, schedule_key, tick};
+use wfh_invoke::{
+    ScheduleState, Scheduled, Schedules, Shutdown, Targets, schedule_attributes, schedule_key, tick,
+};
 use wfh_store::{Clock, Expect, Op, Store, StoreError, Value, crash};
 
 use crate::When;
@@ -173,7 +175,8 @@ impl ScheduleTrigger {
         let mut ops = Vec::new();
         for at_ms in ticks {
             let event = tick(&config.name, *at_ms);
-            let appends = self.targets.appends_of(event, &config.target, &config.path);
+            let attributes = schedule_attributes(&config.name, &config.when.to_string());
+            let appends = self.targets.appends_of(event, &config.target, &config.path, attributes);
             ops.extend(appends.map_err(|error| StoreError::Invalid(error.to_string()))?);
         }
         Ok(ops)

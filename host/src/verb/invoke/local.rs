@@ -24,7 +24,7 @@ use crate::{log, serve, settings, store};
 pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(), Error> {
     let path = options.manifest.as_deref().unwrap_or(Path::new("wfh.toml"));
     let file = alone(ManifestFile::read(path)?, &options.function)?;
-    log::start(false, &file.manifest.telemetry.log_level, None);
+    log::start(false, &file.manifest.telemetry.log_level, None, None);
     log::release();
     serve::install_tls_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -43,7 +43,15 @@ pub(super) fn run(options: &Invoke, request: Request<Full<Bytes>>) -> Result<(),
     let mut deployment = Deployment::new(engine, &file.manifest, called, shown, Some(durability));
     deployment.apply(&file)?;
     drop(entered);
-    let sources = Sources { status, dispatcher, operator: None, logs: None, workers: Vec::new() };
+    let sources = Sources {
+        status,
+        dispatcher,
+        operator: None,
+        logs: None,
+        metrics: None,
+        recent: None,
+        workers: Vec::new(),
+    };
     let api = Api::new(unbounded(&file), sources, CancellationToken::new());
     let shown = runtime.block_on(async {
         let began = Instant::now();

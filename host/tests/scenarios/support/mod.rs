@@ -1,6 +1,7 @@
 //! What every scenario needs: guests, hosts, clients and patience.
 
 mod client;
+mod collector;
 mod guests;
 mod host;
 mod kafka;
@@ -14,6 +15,7 @@ mod upstream;
 mod wait;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use collector::{Collector, attributes, hex};
 pub(crate) use guests::{examples, guest, picture};
 pub(crate) use host::Host;
 pub(crate) use kafka::{Kafka, Sending, header};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use wfh_event::{Event, EventId, Target};
-use wfh_invoke::Outgoing;
+use wfh_invoke::{Outgoing, created};
 
 use super::event::wit;
 use crate::FunctionConfig;
@@ -44,7 +44,7 @@ impl Sender<'_> {
     /// The event as its target receives it, with `id`.
     pub(crate) fn outgoing(self, raw: wit::Outgoing, id: EventId) -> Result<Outgoing, Refused> {
         let target = self.granted(&raw.target)?;
-        let event = self.event(raw.event, id)?;
+        let event = self.event(raw.event, id, &target)?;
         Ok(Outgoing {
             target,
             event,
@@ -65,7 +65,7 @@ impl Sender<'_> {
         Ok(target)
     }
 
-    fn event(self, raw: wit::Event, id: EventId) -> Result<Event, Refused> {
+    fn event(self, raw: wit::Event, id: EventId, target: &Target) -> Result<Event, Refused> {
         if raw.type_.is_empty() {
             return Err(Refused::Invalid("the event has no type".to_owned()));
         }
@@ -83,16 +83,17 @@ impl Sender<'_> {
             check_extension(&name)?;
             event.extensions.insert(name, value);
         }
-        self.add_trace(&mut event);
+        self.add_trace(&mut event, target);
         Ok(event)
     }
 
     /// The trace goes on in the event, unless the guest put one there.
-    fn add_trace(self, event: &mut Event) {
+    fn add_trace(self, event: &mut Event, target: &Target) {
         if event.extensions.contains_key("traceparent") {
             return;
         }
         let trace = self.call.trace.child();
+        created(&trace, target, event);
         event.extensions.insert("traceparent".to_owned(), trace.to_string());
         if let Some(state) = trace.tracestate() {
             event.extensions.insert("tracestate".to_owned(), state.to_owned());

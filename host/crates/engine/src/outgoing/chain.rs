@@ -8,6 +8,7 @@ use wfh_invoke::{
     HttpInput, Input, Invocation, Invoke as _, Outcome, Reply, ReplyBody, bytes_body,
     new_invocation_id, response_from_reply,
 };
+use wfh_telemetry::TraceContext;
 
 use crate::function::Shared;
 use crate::sandbox::CallInfo;
@@ -17,6 +18,7 @@ pub(super) async fn call(
     function: &Shared,
     caller: &CallInfo,
     name: &str,
+    trace: TraceContext,
     request: Request<WasiBody>,
 ) -> Result<Response<WasiBody>, Error> {
     let name: FunctionName = name.parse().map_err(|_| Error::DestinationNotFound)?;
@@ -32,7 +34,8 @@ pub(super) async fn call(
         deadline: caller.deadline,
         hops: caller.hops.saturating_add(1),
         attempts_max: 1,
-        trace: caller.trace.child(),
+        trace,
+        phases: None,
         input: Input::Http(Box::new(HttpInput { request, route: "/{*rest}".into() })),
     };
     let outcome = dispatcher.invoke(invocation).await.into_iter().next();

@@ -55,7 +55,7 @@ fn client(function: &Shared) -> Client {
         grants: function.config.http.clone().into(),
     };
     let https = HttpsConnectorBuilder::new()
-        .with_tls_config((**environment.tls.get_or_init(tls)).clone())
+        .with_tls_config((**environment.tls.get_or_init(tls_client)).clone())
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(connector);
@@ -66,8 +66,9 @@ fn client(function: &Shared) -> Client {
         .build(https)
 }
 
-/// The bundled roots and the system's.
-fn tls() -> Arc<rustls::ClientConfig> {
+/// How the host speaks TLS to others: with the bundled roots and the system's.
+#[must_use]
+pub fn tls_client() -> Arc<rustls::ClientConfig> {
     let mut roots =
         rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -4,6 +4,7 @@ mod address;
 mod body;
 mod chain;
 mod client;
+mod span;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 use wfh_invoke::WeakDispatcher;
+use wfh_telemetry::TraceContext;
 
 pub use address::{Resolve, SystemResolver};
 pub(crate) use client::Client;
+pub use client::tls_client;
+use span::Sending;
 
 use crate::OutgoingConfig;
 use crate::function::Shared;
@@ -61,9 +65,9 @@ impl Outgoing {
 
     /// Headers that the guest does not have to think of: its trace goes on, and the other side can
     /// tell a repeated event.
-    fn add_headers(&self, request: &mut Request<WasiBody>) {
+    fn add_headers(&self, request: &mut Request<WasiBody>, trace: &TraceContext) {
         let headers = request.headers_mut();
-        self.call.trace.child().write_to(headers);
+        trace.write_to(headers);
         let key = self.call.event_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok());
         if let Some(key) = key {
             headers.insert(EVENT_KEY, key);
@@ -95,7 +99,8 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        self.add_headers(&mut request);
+        let trace = self.call.trace.child();
+        self.add_headers(&mut request, &trace);
         let permits = self.permits();
         let (function, call) = (Arc::clone(&self.function), Arc::clone(&self.call));
         let internal = internal_name(request.uri());
@@ -110,8 +115,14 @@ impl WasiHttpHooks for Outgoing {
             let permit =
                 permits.acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
             let response = match internal {
-                Some(name) => chain::call(&function, &call, &name, request).await?,
-                None => client::send(&function, request, options).await?,
+                // The other function's span is the child.
+                Some(name) => chain::call(&function, &call, &name, trace, request).await?,
+                None => {
+                    let sending = Sending::begin(&trace, &request);
+                    let sent = client::send(&function, request, options).await;
+                    sending.end(&sent);
+                    sent?
+                }
             };
             let done: Io = Box::new(async { Ok(()) });
             Ok((response.map(|body| body::holding(body, permit)), done))

@@ -120,6 +120,7 @@ pub(crate) fn item(r#type: &str, data: &str) -> Item {
 
 async fn invoke(function: &Function, input: Input) -> Vec<Outcome> {
     let invocation = Invocation {
+        phases: None,
         id: new_invocation_id(),
         target: "function:f".parse().unwrap(),
         deadline: None,

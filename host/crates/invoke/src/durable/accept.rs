@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 use wfh_event::{Failure, FailureClass, InvocationId, Target};
 use wfh_store::{Expect, Leased, Op, StoreError, crash};
+use wfh_telemetry::meters;
 
 use super::begin::missing;
 use super::key::{key_of_item, payload_of_item};
@@ -14,7 +15,7 @@ use super::state::{KeyState, Origin, in_flight, mismatch};
 use super::{Durability, LEASE, store_key, unavailable};
 use crate::body::collect_in_time;
 use crate::cloud_event::item_from_request;
-use crate::layer::{Bounds, refuse};
+use crate::layer::{Accepting, Bounds, refuse};
 use crate::targets::{Bound, Place};
 use crate::{HttpInput, Input, Invocation, Item, new_invocation_id};
 
@@ -58,6 +59,18 @@ impl Acceptor {
     /// What the call itself would have failed with, had it not begun: `Invalid`, `TooLarge`,
     /// `Mismatch`, `Conflict`, `Unavailable`.
     pub async fn accept(&self, invocation: Invocation) -> Result<Accepted, Failure> {
+        let accepting = Accepting::begin(&self.target, &invocation);
+        let accepted = self.accept_untraced(invocation).await;
+        if let (Ok(Accepted { replayed: true, .. }), Target::Function(name)) =
+            (&accepted, &self.target)
+        {
+            meters().idempotency_hit(name.as_str());
+        }
+        accepting.end(&accepted);
+        accepted
+    }
+
+    async fn accept_untraced(&self, invocation: Invocation) -> Result<Accepted, Failure> {
         refuse(&invocation, self.bounds)?;
         let (id, hops, trace) = (invocation.id, invocation.hops, invocation.trace.clone());
         let item = match invocation.input {

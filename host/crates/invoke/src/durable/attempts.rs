@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use wfh_event::{Failure, FailureClass};
 use wfh_store::crash;
+use wfh_telemetry::{Recording, SpanKind, attribute, meters, tracer};
 
 use super::Call;
 use super::job::{End, Job, Lanes, behind};
 use super::retry::{Condition, IN_MEMORY_MAX, Next, chance, next};
-use crate::{Input, Invoke, Outcome};
+use crate::{Input, Invocation, Invoke, Outcome};
 
 /// What follows a try.
 enum After {
@@ -22,8 +23,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
     pub(super) async fn attempts(&self, mut jobs: Vec<Job>) -> Vec<(Job, End)> {
         let mut ended = Vec::with_capacity(jobs.len());
         let mut stopped = Lanes::default();
-        loop {
-            let outcomes = self.call(&mut jobs).await;
+        for tries in 0_u32.. {
+            let outcomes = self.call(&mut jobs, tries > 0).await;
             let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
             let mut waiting = Lanes::default();
             for (mut job, outcome) in jobs.into_iter().zip(outcomes) {
@@ -56,11 +57,12 @@ impl<I: Invoke + 'static> Call<'_, I> {
             tokio::time::sleep(longest).await;
             jobs = again;
         }
+        ended
     }
 
     /// Calls with all jobs; a call that failed as a whole is repeated in halves where they ask for
     /// that, which counts no try.
-    async fn call(&self, jobs: &mut [Job]) -> Vec<Outcome> {
+    async fn call(&self, jobs: &mut [Job], again: bool) -> Vec<Outcome> {
         let bisect = jobs.iter().all(Job::bisects);
         let ordered = jobs.iter().any(|job| job.lane().is_some());
         let mut outcomes = Vec::with_capacity(jobs.len());
@@ -68,7 +70,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         while let Some(size) = sizes.pop() {
             let first = outcomes.len();
             let Some(part) = jobs.get_mut(first..first + size) else { break };
-            let called = self.try_all(part).await;
+            let called = self.try_all(part, again).await;
             if bisect && size > 1 && failed_as_a_whole(&called) {
                 sizes.extend([size - size / 2, size / 2]);
                 continue;
@@ -83,7 +85,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         outcomes
     }
 
-    async fn try_all(&self, jobs: &mut [Job]) -> Vec<Outcome> {
+    async fn try_all(&self, jobs: &mut [Job], again: bool) -> Vec<Outcome> {
         let now_ms = self.now_ms();
         for job in &mut *jobs {
             job.progress.first_at_ms.get_or_insert(now_ms);
@@ -94,8 +96,13 @@ impl<I: Invoke + 'static> Call<'_, I> {
             1
         };
         let items = jobs.iter().map(Job::next_try).collect();
-        let invocation = self.head.with(Input::Events(items), attempts_max);
+        let mut invocation = self.head.with(Input::Events(items), attempts_max);
+        let attempt = jobs.iter().map(|job| job.progress.attempts).max().unwrap_or(0) + 1;
+        let again = again.then(|| Again::begin(attempt, &mut invocation));
         let mut outcomes = self.shared.inner.invoke(invocation).await;
+        if let Some(again) = again {
+            again.end(&outcomes);
+        }
         crash::pass("guest-ended");
         let lacking = || Failure::new(FailureClass::Internal, "an item without an outcome");
         outcomes.resize_with(jobs.len(), || Outcome::Failed(lacking()));
@@ -124,7 +131,11 @@ impl<I: Invoke + 'static> Call<'_, I> {
         if begun {
             job.progress.failed(now_ms, failure.class, &failure.detail);
         }
-        match next(&self.shared.policy.retry, &job.progress, &failure, now_ms, chance()) {
+        let next = next(&self.shared.policy.retry, &job.progress, &failure, now_ms, chance());
+        if matches!(next, Next::Again(_)) {
+            meters().retried(self.shared.function.as_str());
+        }
+        match next {
             Next::NotStarted => After::Ended(End::NotStarted(failure)),
             Next::GiveUp(condition) => After::Ended(End::GaveUp(failure, condition)),
             Next::Again(wait) if wait <= IN_MEMORY_MAX => After::Again(wait),
@@ -132,6 +143,34 @@ impl<I: Invoke + 'static> Call<'_, I> {
             // A caller that waits is not kept that long.
             Next::Again(_) => After::Ended(End::GaveUp(failure, Condition::RetriesExhausted)),
         }
+    }
+}
+
+/// The span of a try beyond the first that this call makes; a try that a queue gives again has its
+/// call's.
+struct Again(Option<Recording>);
+
+impl Again {
+    /// What the guest does in this try is below it.
+    fn begin(attempt: u32, invocation: &mut Invocation) -> Self {
+        invocation.trace = invocation.trace.child();
+        let begun = tracer().begin(&invocation.trace, SpanKind::Internal, "attempt");
+        Self(begun.map(|mut recording| {
+            recording.set(attribute::ATTEMPT, i64::from(attempt));
+            recording
+        }))
+    }
+
+    fn end(self, outcomes: &[Outcome]) {
+        let Some(mut recording) = self.0 else { return };
+        let failure = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Done(_) | Outcome::Deferred { .. } => None,
+        });
+        if let Some(failure) = failure {
+            recording.fail(failure.class.as_str(), failure.detail.clone());
+        }
+        recording.end();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use wfh_event::{Failure, FailureClass};
 use wfh_store::{Expect, Leased, Value};
+use wfh_telemetry::meters;
 
 use super::job::{Claim, End, Job};
 use super::key::{key_of_item, payload_of_item};
@@ -106,11 +107,15 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 None
             }
             _ if job.delivery.is_some() => {
+                meters().idempotency_hit(self.shared.function.as_str());
                 let nothing = Outcome::Done(Reply::Event(EventReply::default()));
                 Some(End::Duplicate(nothing))
             }
             KeyState::Accepted { .. } => Some(End::GaveUp(in_flight(), Condition::Rejected)),
-            KeyState::Succeeded { answer, .. } => Some(End::Duplicate(answer.replay())),
+            KeyState::Succeeded { answer, .. } => {
+                meters().idempotency_hit(self.shared.function.as_str());
+                Some(End::Duplicate(answer.replay()))
+            }
             KeyState::Dead { class, detail, .. } => Some(End::Duplicate(dead(&class, detail))),
         }
     }

@@ -41,7 +41,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 use wfh_event::{Failure, FailureClass, FunctionName, InvocationId, Target};
 use wfh_store::{Clock, Key, Lease, Store};
-use wfh_telemetry::TraceContext;
+use wfh_telemetry::{Phases, TraceContext};
 
 use crate::layer::{Bounds, all_failed};
 use crate::running::Running;
@@ -108,6 +108,7 @@ struct Head {
     deadline: Option<tokio::time::Instant>,
     hops: u8,
     trace: TraceContext,
+    phases: Option<Arc<Phases>>,
 }
 
 impl Head {
@@ -118,12 +119,13 @@ impl Head {
             deadline: invocation.deadline,
             hops: invocation.hops,
             trace: invocation.trace.clone(),
+            phases: invocation.phases.clone(),
         }
     }
 
     fn with(&self, input: Input, attempts_max: u32) -> Invocation {
-        let Self { id, target, deadline, hops, trace } = self.clone();
-        Invocation { id, target, deadline, hops, attempts_max, trace, input }
+        let Self { id, target, deadline, hops, trace, phases } = self.clone();
+        Invocation { id, target, deadline, hops, attempts_max, trace, phases, input }
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Record {
     pub(crate) traceparent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tracestate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baggage: Option<String>,
     /// The idempotency key that was claimed when it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<StoredClaim>,
@@ -184,6 +186,7 @@ impl Record {
             hops,
             traceparent: Some(trace.to_string()),
             tracestate: trace.tracestate().map(str::to_owned),
+            baggage: trace.baggage().map(str::to_owned),
             claim: None,
             has_status: false,
             redrives: 0,
@@ -204,7 +207,8 @@ impl Record {
 
     /// Where in which trace it stands.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        TraceContext::below(self.traceparent.as_deref(), self.tracestate.as_deref())
+        let text = Option::<String>::as_deref;
+        TraceContext::below(text(&self.traceparent), text(&self.tracestate), text(&self.baggage))
     }
 
     /// The id of its event.

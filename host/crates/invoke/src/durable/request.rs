@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use wfh_event::{Failure, FailureClass, KeyPart};
 use wfh_store::{Expect, Key, Lease, Leased, Op, StoreError};
+use wfh_telemetry::meters;
 
 use super::begin::{dead, missing};
 use super::key::{key_of_request, payload_of_request};
@@ -84,7 +85,13 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let leased = self.host.store.lease(key.clone(), LEASE).await;
         match leased.map_err(|error| unavailable(&error))? {
             Leased::Held => Err(in_flight()),
-            Leased::Present(value) => replay(KeyState::from_bytes(&value.bytes)?, &payload),
+            Leased::Present(value) => {
+                let replayed = replay(KeyState::from_bytes(&value.bytes)?, &payload);
+                if replayed.is_ok() {
+                    meters().idempotency_hit(function.as_str());
+                }
+                replayed
+            }
             Leased::Acquired(lease) => {
                 let run = self.run_once(policy, &whole, (key, lease.clone()), payload);
                 Ok(self.holding(vec![lease], run).await)

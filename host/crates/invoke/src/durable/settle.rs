@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wfh_event::{Failure, FailureClass, Target};
 use wfh_store::{Append, Expect, Lease, Op, StoreError, crash};
+use wfh_telemetry::{TRACEPARENT, meters};
 
 use super::hold::{Delivery, Fate, Hold};
 use super::job::{Claim, End, Job, Lanes, behind};
@@ -15,7 +17,7 @@ use super::retry::Condition;
 use super::state::{Answer, KeyState, Origin};
 use super::{Call, unavailable};
 use crate::targets::Bound;
-use crate::{EventReply, Invoke, Outcome, Outgoing, PublishError, Reply};
+use crate::{EventReply, Invoke, Outcome, Outgoing, PublishError, Reply, created};
 
 /// Events that one item may emit.
 const EMITS_MAX: usize = 1_000;
@@ -41,6 +43,15 @@ struct Settlement {
 impl<I: Invoke + 'static> Call<'_, I> {
     /// Settles all of it, in one commit if that goes, and gives each item's outcome.
     pub(super) async fn settle(&self, ended: Vec<(Job, End)>) -> Vec<(usize, Outcome)> {
+        let began = Instant::now();
+        let outcomes = self.settle_untimed(ended).await;
+        if let Some(phases) = &self.head.phases {
+            phases.settled(began.elapsed());
+        }
+        outcomes
+    }
+
+    async fn settle_untimed(&self, ended: Vec<(Job, End)>) -> Vec<(usize, Outcome)> {
         let settlements: Vec<Settlement> =
             ended.into_iter().map(|(job, end)| self.settlement(job, end)).collect();
         let ops: Vec<Op> = settlements.iter().flat_map(|one| one.ops.iter().cloned()).collect();
@@ -157,7 +168,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         if let Some(delivery) = &job.delivery {
             if let Some(destination) = &self.shared.policy.destinations.success {
                 let record = self.record_of(&job, delivery);
-                ops.extend(self.send(destination, &self.ended(&job, &record, Ok(&reply))));
+                ops.extend(self.send(&job, destination, &self.ended(&job, &record, Ok(&reply))));
             }
             ops.extend(self.status(&job, delivery, InvocationState::Succeeded, |_| {}));
         }
@@ -189,13 +200,14 @@ impl<I: Invoke + 'static> Call<'_, I> {
             let record = self.record_of(&job, delivery);
             let ended = self.ended(&job, &record, Err((&failure, condition)));
             let destination = self.shared.policy.destinations.failure.as_ref();
-            let sent = destination.map(|target| self.send(target, &ended));
+            let sent = destination.map(|target| self.send(&job, target, &ended));
             // A destination that leads nowhere (any more) must not swallow the event.
             match sent.filter(|sent| !sent.is_empty()) {
                 Some(sent) => ops.extend(sent),
                 None => {
                     let queue = delivery.queue(&Target::Function(self.shared.function.clone()));
                     if let Some((id, op)) = ended.letter_op(&queue, self.host.dead_letters_ttl) {
+                        meters().dead_letter(self.shared.function.as_str());
                         letter_id = Some(id);
                         ops.push(op);
                     }
@@ -368,9 +380,17 @@ impl<I: Invoke + 'static> Call<'_, I> {
 
     /// The appends that bring the record of an end to its destination. Each destination is one
     /// more function that the event has come through: a circle of destinations ends.
-    fn send(&self, target: &Target, ended: &Ended<'_>) -> Vec<Op> {
+    fn send(&self, job: &Job, target: &Target, ended: &Ended<'_>) -> Vec<Op> {
+        let mut outgoing = ended.outgoing(target);
+        // Below the call, or in the event's own trace where the call is that of a batch.
+        let trace = match &job.item.trace {
+            Some(own) if *own != self.head.trace => own.clone(),
+            Some(_) | None => self.head.trace.child(),
+        };
+        created(&trace, target, &outgoing.event);
+        outgoing.event.extensions.insert(TRACEPARENT.to_string(), trace.to_string());
         // The manifest declares every destination.
-        self.host.targets.appends(ended.outgoing(target), Bound::Lifted).unwrap_or_default()
+        self.host.targets.appends(outgoing, Bound::Lifted).unwrap_or_default()
     }
 
     /// The write of an invocation's status, if somebody may ask for it.

@@ -81,7 +81,12 @@ async fn acquire(
 impl<I: Invoke> Invoke for Concurrency<I> {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         Box::pin(async move {
-            let permits = match self.permits(invocation.deadline).await {
+            let began = invocation.phases.is_some().then(Instant::now);
+            let permits = self.permits(invocation.deadline).await;
+            if let (Some(phases), Some(began)) = (&invocation.phases, began) {
+                phases.waited(began.elapsed());
+            }
+            let permits = match permits {
                 Ok(permits) => permits,
                 Err(failure) => return all_failed(invocation.input.items(), &failure),
             };

@@ -13,6 +13,7 @@ pub use admit::{Admit, Bounds};
 pub use breaker::{Breaker, BreakerCell, BreakerPolicy, BreakerState};
 pub use concurrency::{Concurrency, HostLimit};
 pub use deadline::Deadline;
+pub(crate) use trace::Accepting;
 pub use trace::Trace;
 
 use wfh_event::Failure;

@@ -52,6 +52,7 @@ pub(crate) fn with_body(body: Body) -> Invocation {
         hops: 0,
         attempts_max: 1,
         trace: TraceContext::root(),
+        phases: None,
         input: Input::Http(Box::new(HttpInput { request: Request::new(body), route: "/".into() })),
     }
 }

@@ -1,17 +1,20 @@
 //! One span per event, the counts of its function, and one record of how it ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tracing::Instrument;
 use wfh_event::{Failure, FailureClass, FunctionName, InvocationId};
-use wfh_telemetry::TraceContext;
+use wfh_telemetry::{CallMeters, KeyValue, Phases, Recording, TraceContext, meters};
 
-use crate::{End, Figures, Input, Invocation, Invoke, Outcome, Reply};
+use crate::{End, Figures, Input, Invocation, Invoke, Outcome, Reply, Version};
 
+mod describe;
 mod record;
 
+pub(crate) use describe::Accepting;
+use describe::{Source, Trigger};
 use record::Record;
 
 /// The outermost layer: everything below runs in the invocation's span.
@@ -22,20 +25,29 @@ pub struct Trace<I> {
 
 struct Shared {
     function: FunctionName,
+    version: Version,
     figures: Arc<Figures>,
+    /// Made when a kind of trigger calls first.
+    meters: [OnceLock<CallMeters>; Trigger::ALL.len()],
 }
 
 impl<I> Trace<I> {
     /// Traces the calls of `function` through `inner`, and counts them.
-    pub fn new(inner: I, function: FunctionName, figures: Arc<Figures>) -> Self {
-        Self { inner, shared: Arc::new(Shared { function, figures }) }
+    pub fn new(inner: I, function: FunctionName, version: Version, figures: Arc<Figures>) -> Self {
+        let meters = Default::default();
+        Self { inner, shared: Arc::new(Shared { function, version, figures, meters }) }
     }
 }
 
 /// A call that began. Dropped before its end, it was cancelled.
-struct Running<'a> {
-    shared: &'a Arc<Shared>,
+struct Running {
+    shared: Arc<Shared>,
     head: Head,
+    trigger: Trigger,
+    /// What it is counted with when it came out of a queue or a stream.
+    source: Option<Vec<KeyValue>>,
+    items: usize,
+    span: Option<(Recording, Arc<Phases>)>,
     ended: bool,
 }
 
@@ -48,84 +60,138 @@ struct Head {
     began: Instant,
 }
 
-impl<'a> Running<'a> {
-    fn new(shared: &'a Arc<Shared>, invocation: &Invocation) -> Self {
+impl Running {
+    fn new(shared: &Arc<Shared>, invocation: &mut Invocation) -> Self {
         shared.figures.started();
-        let attempt = match &invocation.input {
-            Input::Http(_) => 1,
-            Input::Events(items) => items.first().map_or(1, |item| item.attempt),
+        let trigger = Trigger::of(&invocation.input);
+        let first = match &invocation.input {
+            Input::Http(_) => None,
+            Input::Events(items) => items.first(),
         };
+        let attempt = first.map_or(1, |item| item.attempt);
+        let source = first.and_then(Source::of).map(|source| source.attributes("process"));
         let (id, trace) = (invocation.id, invocation.trace.clone());
         let head = Head { id, trace, attempt, began: Instant::now() };
-        Self { shared, head, ended: false }
+        let span = describe::begin(shared, trigger, invocation).map(|recording| {
+            let phases = Arc::<Phases>::default();
+            invocation.phases = Some(Arc::clone(&phases));
+            (recording, phases)
+        });
+        let (shared, items) = (Arc::clone(shared), invocation.input.items());
+        Self { shared, head, trigger, source, items, span, ended: false }
     }
 
     /// A streaming answer ends later, and is recorded then.
     fn end(mut self, outcomes: &mut [Outcome]) {
-        self.ended = true;
         if let [Outcome::Done(Reply::Http(response, tail))] = outcomes {
-            let (shared, head) = (Arc::clone(self.shared), self.head.clone());
             let status = response.status().as_u16();
-            tail.on_end(move |end| shared.answered(&head, status, end));
+            tail.on_end(move |end| self.answered(status, end));
             return;
         }
-        self.shared.figures.ended();
+        self.ended();
         let mut done = 0;
         for outcome in outcomes.iter() {
             match outcome {
-                Outcome::Failed(failure) => self.shared.failed(&self.head, failure),
+                Outcome::Failed(failure) => self.failed(failure),
                 Outcome::Done(_) => done += 1,
                 Outcome::Deferred { .. } => {}
             }
         }
         if done > 0 {
-            self.shared.write(&self.head, |record| record.done(None, done));
+            self.meters().went_well(done);
+            self.write(|record| record.done(None, done));
         }
     }
-}
 
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.shared.figures.ended();
-            let failure = Failure::new(FailureClass::Cancelled, "the caller left");
-            self.shared.failed(&self.head, &failure);
-        }
-    }
-}
-
-impl Shared {
-    fn failed(&self, head: &Head, failure: &Failure) {
-        self.figures.failed(failure.class);
-        self.write(head, |record| record.failed(failure));
-    }
-
-    fn answered(&self, head: &Head, status: u16, end: &End) {
-        self.figures.ended();
+    fn answered(mut self, status: u16, end: &End) {
+        self.ended();
         let class = match end {
-            End::Complete => return self.write(head, |record| record.done(Some(status), 1)),
-            End::Failed(class) => *class,
-            End::Dropped => FailureClass::Cancelled,
+            End::Complete => None,
+            End::Failed(class) => Some(*class),
+            End::Dropped => Some(FailureClass::Cancelled),
         };
-        self.figures.failed(class);
-        self.write(head, |record| record.broke_off(class, status));
+        if let Some((recording, _)) = &mut self.span {
+            describe::answered(recording, status, class);
+        }
+        match class {
+            None => {
+                self.meters().went_well(1);
+                self.write(|record| record.done(Some(status), 1));
+            }
+            Some(class) => {
+                self.count_failure(class);
+                self.write(|record| record.broke_off(class, status));
+            }
+        }
     }
 
-    fn write(&self, head: &Head, record: impl FnOnce(&Record<'_>)) {
+    /// Once for a call, whichever way it ended.
+    fn ended(&mut self) {
+        self.ended = true;
+        self.shared.figures.ended();
+        let took = self.head.began.elapsed();
+        self.meters().ended(took);
+        if let Some(attributes) = &self.source {
+            meters().processed(took, self.items as u64, attributes);
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.count_failure(failure.class);
+        if let Some((recording, _)) = &mut self.span {
+            describe::failed(recording, failure, self.trigger == Trigger::Http);
+        }
+        self.write(|record| record.failed(failure));
+    }
+
+    fn count_failure(&self, class: FailureClass) {
+        self.shared.figures.failed(class);
+        let calls = self.meters();
+        meters().failed(calls, class.as_str());
+        if class == FailureClass::Timeout {
+            calls.timed_out();
+        }
+    }
+
+    fn meters(&self) -> &CallMeters {
+        let [http, pubsub, timer, other] = &self.shared.meters;
+        let made = match self.trigger {
+            Trigger::Http => http,
+            Trigger::PubSub => pubsub,
+            Trigger::Timer => timer,
+            Trigger::Other => other,
+        };
+        made.get_or_init(|| meters().calls(self.shared.function.as_str(), self.trigger.as_str()))
+    }
+
+    fn write(&self, record: impl FnOnce(&Record<'_>)) {
         let now = Instant::now();
-        let Some(left_out) = self.figures.records().take(now.into_std()) else {
+        let Some(left_out) = self.shared.figures.records().take(now.into_std()) else {
             return;
         };
         if left_out > 0 {
             record::left_out(left_out);
         }
-        let duration = now - head.began;
-        record(&Record { function: &self.function, head, duration });
+        let (function, head) = (&self.shared.function, &self.head);
+        record(&Record { function, head, duration: now - head.began });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.ended();
+            self.failed(&Failure::new(FailureClass::Cancelled, "the caller left"));
+        }
+        if let Some((mut recording, phases)) = self.span.take() {
+            phases.note(&mut recording);
+            recording.end();
+        }
     }
 }
 
 impl<I: Invoke> Invoke for Trace<I> {
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
+    fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Vec<Outcome>> {
         let span = tracing::debug_span!(
             "invocation",
             "faas.name" = %self.shared.function,
@@ -133,7 +199,7 @@ impl<I: Invoke> Invoke for Trace<I> {
             "trace_id" = invocation.trace.trace_id(),
         );
         let call = async move {
-            let running = Running::new(&self.shared, &invocation);
+            let running = Running::new(&self.shared, &mut invocation);
             let mut outcomes = self.inner.invoke(invocation).await;
             running.end(&mut outcomes);
             outcomes

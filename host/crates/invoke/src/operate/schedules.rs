@@ -5,7 +5,7 @@ use wfh_store::{Expect, Op, Value};
 use super::audit::{Action, Actor};
 use super::{OperateError, Operator};
 use crate::schedule::{Scheduled, manual_tick};
-use crate::{ScheduleState, schedule_key};
+use crate::{ScheduleState, schedule_attributes, schedule_key};
 
 /// A schedule and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,9 @@ impl Operator {
         let scheduled = self.scheduled(name)?;
         let event = manual_tick(name, self.host.clock.now_ms());
         let id = event.id.to_string();
-        let appends = self.host.targets.appends_of(event, &scheduled.target, &scheduled.path);
+        let attributes = schedule_attributes(name, &scheduled.when);
+        let appends =
+            self.host.targets.appends_of(event, &scheduled.target, &scheduled.path, attributes);
         let mut ops = appends.map_err(|error| OperateError::NotFound(error.to_string()))?;
         let change = (String::new(), format!("event {id}"));
         ops.push(self.audit(actor, Action::Run, format!("schedule:{name}"), change)?);

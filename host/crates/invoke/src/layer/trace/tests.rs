@@ -16,7 +16,8 @@ fn figures(per_second_max: u32) -> Arc<Figures> {
 }
 
 fn layer(takes: Duration, figures: &Arc<Figures>) -> Trace<Arc<Fake>> {
-    Trace::new(Arc::new(Fake::taking(takes)), "hello".parse().unwrap(), Arc::clone(figures))
+    let (function, version) = ("hello".parse().unwrap(), Version::default());
+    Trace::new(Arc::new(Fake::taking(takes)), function, version, Arc::clone(figures))
 }
 
 #[tokio::test]
@@ -36,7 +37,8 @@ async fn failures_count_by_class_and_a_caller_that_leaves_is_cancelled() {
     let figures = figures(10);
     let second = Duration::from_secs(1);
     let slow = Deadline::new(Arc::new(Fake::taking(second * 2)), second);
-    let layer = Trace::new(slow, "hello".parse().unwrap(), Arc::clone(&figures));
+    let function = "hello".parse().unwrap();
+    let layer = Trace::new(slow, function, Version::default(), Arc::clone(&figures));
     layer.invoke(invocation()).await;
     drop(tokio::time::timeout(second / 2, layer.invoke(invocation())).await);
     let now = figures.now();

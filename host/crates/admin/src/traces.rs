@@ -1,0 +1,204 @@
+//! `/v1/traces`: where the last events went, without any collector.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use wfh_telemetry::{Recent, Span, SpanKind};
+
+use crate::api::Shared;
+use crate::operating::Id;
+use crate::page::Page;
+use crate::params::{Nothing, Params};
+use crate::problem::Problem;
+
+/// The most traces of a listing.
+const TRACES_MAX: usize = 200;
+
+/// A trace, as far as this host saw it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Trace {
+    /// Its id, 32 hexadecimal digits.
+    pub(crate) id: String,
+    /// What it begins with.
+    pub(crate) name: String,
+    /// When it began here, RFC 3339.
+    pub(crate) began_at: String,
+    /// From its first beginning to its last end, in milliseconds.
+    pub(crate) duration_ms: f64,
+    /// How many spans are known.
+    pub(crate) spans: usize,
+    /// How many of them failed.
+    pub(crate) errors: usize,
+}
+
+/// A span of a trace.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Span)]
+pub(crate) struct TraceSpan {
+    /// Its id, 16 hexadecimal digits.
+    pub(crate) id: String,
+    /// The span above it, which this host may not know.
+    #[schema(required)]
+    pub(crate) parent: Option<String>,
+    /// How deep it is below the first one.
+    pub(crate) depth: usize,
+    /// What it is called.
+    pub(crate) name: String,
+    /// `server`, `client`, `producer`, `consumer` or `internal`.
+    pub(crate) kind: &'static str,
+    /// When it began, RFC 3339.
+    pub(crate) began_at: String,
+    /// Milliseconds from the trace's beginning to its own.
+    pub(crate) offset_ms: f64,
+    /// How long it took, in milliseconds.
+    pub(crate) duration_ms: f64,
+    /// Why it failed.
+    #[schema(required)]
+    pub(crate) error: Option<String>,
+    /// What is known about it.
+    pub(crate) attributes: serde_json::Map<String, Value>,
+    /// Traces that it follows from.
+    pub(crate) links: Vec<String>,
+}
+
+/// A trace with its spans, each above those that it caused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct WholeTrace {
+    /// What a listing says of it.
+    #[serde(flatten)]
+    pub(crate) trace: Trace,
+    /// Its spans.
+    pub(crate) tree: Vec<TraceSpan>,
+}
+
+/// The last traces, the newest first. A host keeps a bounded number of spans, and of many traces a
+/// share.
+#[utoipa::path(get, path = "/v1/traces", tag = "traces", responses(
+    (status = 200, description = "The last traces", body = Page<Trace>),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    _: Params<Nothing>,
+) -> Result<Json<Page<Trace>>, Problem> {
+    let items = last(recent(&shared)?, TRACES_MAX);
+    Ok(Json(Page { items, next: None }))
+}
+
+/// One trace.
+#[utoipa::path(get, path = "/v1/traces/{id}", tag = "traces",
+    params(("id" = String, Path, description = "Its id, 32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "Its spans", body = WholeTrace),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn one(
+    State(shared): State<Shared>,
+    Id(id): Id,
+    _: Params<Nothing>,
+) -> Result<Json<WholeTrace>, Problem> {
+    match whole(recent(&shared)?, &id) {
+        Some(trace) => Ok(Json(trace)),
+        None => {
+            Err(Problem::not_found(format!("the trace {id} is not known here, or not any more")))
+        }
+    }
+}
+
+fn recent(shared: &Shared) -> Result<&Recent, Problem> {
+    let kept = shared.sources.recent.as_deref();
+    kept.ok_or_else(|| {
+        Problem::not_kept("this host keeps no spans (telemetry.trace_ring_spans_max)")
+    })
+}
+
+/// The last traces, the newest first.
+pub(crate) fn last(recent: &Recent, count_max: usize) -> Vec<Trace> {
+    recent.traces(count_max).iter().filter_map(|spans| summary(spans)).collect()
+}
+
+/// One trace with its spans.
+pub(crate) fn whole(recent: &Recent, id: &str) -> Option<WholeTrace> {
+    let number = u128::from_str_radix(id, 16).ok().filter(|_| id.len() == 32)?;
+    let spans = recent.trace(number);
+    Some(WholeTrace { trace: summary(&spans)?, tree: tree(&spans) })
+}
+
+fn summary(spans: &[Arc<Span>]) -> Option<Trace> {
+    let first = spans.iter().min_by_key(|span| span.began)?;
+    let ended = spans.iter().map(|span| span.ended).max()?;
+    Some(Trace {
+        id: first.at.trace_id(),
+        name: first.name.to_string(),
+        began_at: time(first.began),
+        duration_ms: between_ms(first.began, ended),
+        spans: spans.len(),
+        errors: spans.iter().filter(|span| span.error.is_some()).count(),
+    })
+}
+
+/// Each span above those below it, in the order of their beginnings.
+fn tree(spans: &[Arc<Span>]) -> Vec<TraceSpan> {
+    let mut spans: Vec<&Arc<Span>> = spans.iter().collect();
+    spans.sort_by_key(|span| span.began);
+    let Some(began) = spans.first().map(|span| span.began) else { return Vec::new() };
+    let known = |id: u64| spans.iter().any(|span| span.at.span_number() == id);
+    let above = |span: &Span| span.at.parent().map(|(id, _)| id).filter(|id| known(*id));
+    let mut waiting: Vec<(&Arc<Span>, usize)> =
+        spans.iter().rev().filter(|span| above(span).is_none()).map(|span| (*span, 0)).collect();
+    let mut all = Vec::with_capacity(spans.len());
+    while let Some((span, depth)) = waiting.pop() {
+        all.push(shown(span, began, depth));
+        // A position is new each time, so nothing is above itself; a bound all the same.
+        if all.len() > spans.len() {
+            break;
+        }
+        let below = spans.iter().rev().filter(|one| above(one) == Some(span.at.span_number()));
+        waiting.extend(below.map(|one| (*one, depth + 1)));
+    }
+    all
+}
+
+fn shown(span: &Span, began: SystemTime, depth: usize) -> TraceSpan {
+    TraceSpan {
+        id: span.at.span_id(),
+        parent: span.at.parent().map(|(id, _)| format!("{id:016x}")),
+        depth,
+        name: span.name.to_string(),
+        kind: match span.kind {
+            SpanKind::Server => "server",
+            SpanKind::Client => "client",
+            SpanKind::Producer => "producer",
+            SpanKind::Consumer => "consumer",
+            SpanKind::Internal => "internal",
+        },
+        began_at: time(span.began),
+        offset_ms: between_ms(began, span.began),
+        duration_ms: between_ms(span.began, span.ended),
+        error: span.error.as_ref().map(ToString::to_string),
+        attributes: span
+            .attributes
+            .iter()
+            .map(|pair| (pair.key.to_string(), pair.value.to_string().into()))
+            .collect(),
+        links: span.links.iter().map(|at| at.trace_id()).collect(),
+    }
+}
+
+fn time(at: SystemTime) -> String {
+    Timestamp::try_from(at).unwrap_or_default().to_string()
+}
+
+/// To the microsecond.
+fn between_ms(from: SystemTime, to: SystemTime) -> f64 {
+    let between = to.duration_since(from).unwrap_or(Duration::ZERO);
+    (between.as_secs_f64() * 1e6).round() / 1e3
+}

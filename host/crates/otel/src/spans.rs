@@ -1,0 +1,59 @@
+//! Spans, as the SDK's batch processor takes them.
+
+use std::sync::Arc;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::{Link, SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::{
+    BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor,
+};
+use wfh_telemetry::{SCHEMA_URL, SCOPE, Span, SpanExport, TraceContext};
+
+/// Hands spans to a batch, on the thread that ended them.
+pub(crate) struct Spans {
+    pub(crate) processor: Arc<BatchSpanProcessor>,
+    scope: InstrumentationScope,
+}
+
+impl Spans {
+    pub(crate) fn new(processor: Arc<BatchSpanProcessor>) -> Self {
+        let scope = InstrumentationScope::builder(SCOPE)
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .with_schema_url(SCHEMA_URL)
+            .build();
+        Self { processor, scope }
+    }
+}
+
+impl SpanExport for Spans {
+    fn export(&self, span: &Span) {
+        let parent = span.at.parent();
+        let mut links = SpanLinks::default();
+        links.links = span.links.iter().map(|at| Link::with_context(context(at))).collect();
+        self.processor.on_end(SpanData {
+            span_context: context(&span.at),
+            parent_span_id: parent.map_or(SpanId::INVALID, |(id, _)| id.into()),
+            parent_span_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
+            span_kind: span.kind.clone(),
+            name: span.name.clone(),
+            start_time: span.began,
+            end_time: span.ended,
+            attributes: span.attributes.clone(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links,
+            status: match &span.error {
+                Some(detail) => Status::error(detail.clone()),
+                None => Status::Unset,
+            },
+            instrumentation_scope: self.scope.clone(),
+        });
+    }
+}
+
+fn context(at: &TraceContext) -> SpanContext {
+    let flags = if at.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    let (trace, span) = (TraceId::from(at.trace_number()), SpanId::from(at.span_number()));
+    let state: TraceState = at.tracestate().and_then(|text| text.parse().ok()).unwrap_or_default();
+    SpanContext::new(trace, span, flags, false, state)
+}
