@@ -39,6 +39,7 @@ fn invocation() -> Invocation {
     let mut event = Event::new(EventId::from(id), "/bench", "echo");
     event.data = Some(vec![b'x'; 256].into());
     Invocation {
+        phases: None,
         id,
         target: "function:event".parse().expect("a target"),
         deadline: None,

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::verb::{
-    build, check, completions, dlq, doctor, functions, invoke, logs, man, new, queue, schedules,
-    schema, serve, store, traces,
+    bench, build, check, completions, dlq, doctor, functions, invoke, logs, man, new, queue,
+    schedules, schema, serve, store, traces,
 };
 
 /// WebAssembly function host: runs components as functions, each call in a sandbox of its own.
@@ -33,6 +33,8 @@ enum Command {
     Functions(functions::Functions),
     /// Send to queues, and see and empty them
     Queue(queue::Queue),
+    /// Measure a function of a running host
+    Bench(bench::Bench),
     /// See where the last events of a running host went
     Traces(traces::Traces),
     /// See schedules, pause, resume and run them
@@ -64,6 +66,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Error> {
         Command::Functions(options) => functions::run(options),
         Command::Queue(options) => queue::run(options),
         Command::Schedules(options) => schedules::run(options),
+        Command::Bench(options) => bench::run(options),
         Command::Traces(options) => traces::run(options),
         Command::Dlq(options) => dlq::run(options),
         Command::Logs(options) => logs::run(options),

@@ -18,6 +18,7 @@ use wfh_trigger_http::{Route, RouteMode, Routes};
 
 use crate::error::Error;
 use crate::load::{Loaded, Loading, Source};
+use crate::log;
 use crate::manifest_file::ManifestFile;
 use crate::outside;
 use crate::progress::Compiling;
@@ -176,9 +177,25 @@ impl Deployment {
         self.status.set_functions(self.functions.iter().filter_map(status).collect());
     }
 
-    /// Shows that a change was refused.
-    pub(crate) fn refused(&self, error: &Error) {
+    /// Applies a manifest that was read again. What cannot be deployed is logged, and the old version
+    /// goes on serving.
+    pub(crate) fn change(&mut self, read: Result<&ManifestFile, &Error>) {
+        let applied = match read {
+            Ok(file) => self.apply(file).inspect(|_| {
+                log::set_level(&file.manifest.telemetry.log_level);
+            }),
+            Err(error) => return self.refuse(error),
+        };
+        match applied {
+            Ok(true) => tracing::info!("change deployed"),
+            Ok(false) => {}
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn refuse(&self, error: &Error) {
         self.status.change_refused(&error.to_string());
+        tracing::error!(%error, "change refused, the old version goes on serving");
     }
 
     /// Keeps the stack of a function whose policy stays, so that its permits go on counting.

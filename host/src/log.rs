@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use wfh_otel::LogLayer;
 
@@ -31,6 +31,8 @@ const RING_FILTER: &str = "info,wfh::invocation=debug";
 
 static STDERR: OnceLock<Queue> = OnceLock::new();
 static RING: OnceLock<Queue> = OnceLock::new();
+/// Changes what is shown on standard error.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 static RELEASED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 
 /// What is exported; what exporting itself logs would make more of it.
@@ -62,14 +64,29 @@ pub(crate) fn start(json: bool, level: &str, ring: Option<Writer>, export: Optio
 }
 
 fn to_stderr(json: bool, queue: Queue, asked: &str) -> AnyLayer {
-    let filter = EnvFilter::try_new(format!("{QUIET},{asked}"))
-        .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let (filter, handle) = reload::Layer::new(filter(asked));
+    let _ = LEVEL.set(handle);
     let layer = fmt::layer().with_writer(queue);
     if json {
         return layer.json().flatten_event(true).with_filter(filter).boxed();
     }
     let color = io::stderr().is_terminal() && !environment::no_color();
     layer.with_ansi(color).with_target(false).with_filter(filter).boxed()
+}
+
+fn filter(asked: &str) -> EnvFilter {
+    EnvFilter::try_new(format!("{QUIET},{asked}"))
+        .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER))
+}
+
+/// Shows from now on what `level` says, unless the environment has a filter.
+pub(crate) fn set_level(level: &str) {
+    if environment::log_filter().is_none()
+        && let Some(handle) = LEVEL.get()
+    {
+        // An error says that nothing is logged any more.
+        let _ = handle.reload(filter(level));
+    }
 }
 
 fn to_ring(queue: Queue) -> AnyLayer {

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod gauges;
 mod load;
+mod local;
 mod log;
 mod manifest_file;
 mod output;

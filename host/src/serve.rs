@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -181,14 +182,16 @@ async fn run(
         tracing::error!(%error, "build failed, the version built before serves");
     }
     status.is_ready("functions");
-    // Calls between functions go through it as long as the host serves.
-    let _deployment = match watcher {
+    // Calls between functions go through the deployment as long as the host serves.
+    let hangup = signal(SignalKind::hangup())?;
+    match watcher {
         Some(watcher) => {
+            let nudge = watcher.nudge();
             watcher.run(deployment, Arc::clone(&builder))?;
-            None
+            tokio::spawn(nudge_at(hangup, nudge));
         }
-        None => Some(deployment),
-    };
+        None => drop(tokio::spawn(reload_at(hangup, deployment, options.path.clone()))),
+    }
     tokio::spawn(drop_idle(Arc::clone(&engine)));
 
     let bounds = (file.manifest.serve.drain_delay, file.manifest.serve.shutdown_timeout);
@@ -290,6 +293,30 @@ fn announce(
     let _ = std::io::stderr().write_all(said.as_bytes());
     log::release();
     Ok(())
+}
+
+/// Reads the manifest again at each signal.
+async fn reload_at(mut hangup: Signal, mut deployment: Deployment, path: PathBuf) {
+    while hangup.recv().await.is_some() {
+        let path = path.clone();
+        let reloading = tokio::task::spawn_blocking(move || {
+            let read = ManifestFile::read(&path);
+            deployment.change(read.as_ref());
+            deployment
+        });
+        match reloading.await {
+            Ok(back) => deployment = back,
+            Err(error) => return tracing::error!(%error, "the manifest is not read again any more"),
+        }
+    }
+}
+
+/// Whoever watches files looks at each signal as well.
+async fn nudge_at(mut hangup: Signal, nudge: SyncSender<()>) {
+    while hangup.recv().await.is_some() {
+        // A full channel says the same already.
+        let _ = nudge.try_send(());
+    }
 }
 
 async fn drop_idle(engine: Arc<Engine>) {

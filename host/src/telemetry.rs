@@ -55,11 +55,7 @@ fn config(file: &ManifestFile, data_dir: &Path) -> Result<OtelConfig, Error> {
     Ok(OtelConfig {
         service_name,
         service_version: env!("CARGO_PKG_VERSION").to_owned(),
-        // A bare component's directory is not ours to write to.
-        instance_id: match file.is_bare() {
-            true => wfh_invoke::new_invocation_id().to_string().to_lowercase(),
-            false => replica::name(data_dir)?,
-        },
+        instance_id: instance(file, data_dir),
         endpoint: telemetry.otlp_endpoint.clone().filter(|_| !named),
         protocol: match environment::otlp_protocol().as_deref() {
             Some("grpc") => Protocol::Grpc,
@@ -81,6 +77,13 @@ fn config(file: &ManifestFile, data_dir: &Path) -> Result<OtelConfig, Error> {
         },
         tls: tls_client(),
     })
+}
+
+/// A bare component's directory is not ours to write to; one that cannot be used is told of by who
+/// needs it.
+fn instance(file: &ManifestFile, data_dir: &Path) -> String {
+    let known = (!file.is_bare()).then(|| replica::name(data_dir).ok()).flatten();
+    known.unwrap_or_else(|| wfh_invoke::new_invocation_id().to_string().to_lowercase())
 }
 
 /// The names are those of the specification of the SDK's variables.

@@ -29,6 +29,7 @@ pub(crate) struct Watcher {
     interest: Arc<ArcSwap<Interest>>,
     /// Something of interest changed since it was last looked.
     changed: Receiver<()>,
+    nudge: SyncSender<()>,
 }
 
 /// What matters when it changes.
@@ -56,12 +57,17 @@ impl Watcher {
     pub(crate) fn new(path: &Path, file: &ManifestFile, data_dir: &Path) -> Result<Self, Error> {
         let (sender, changed) = sync_channel(1);
         let interest = Arc::new(ArcSwap::from_pointee(Interest::default()));
-        let noticed = notice(Arc::clone(&interest), sender);
+        let noticed = notice(Arc::clone(&interest), sender.clone());
         let debouncer = new_debouncer(DEBOUNCE, None, noticed).map_err(std::io::Error::other)?;
         let (path, data_dir) = (path.to_owned(), data_dir.to_owned());
-        let mut watcher = Self { path, data_dir, debouncer, interest, changed };
+        let mut watcher = Self { path, data_dir, debouncer, interest, changed, nudge: sender };
         watcher.watch(file);
         Ok(watcher)
+    }
+
+    /// Makes it look whether anything changed.
+    pub(crate) fn nudge(&self) -> SyncSender<()> {
+        self.nudge.clone()
     }
 
     /// Applies changes to `deployment`, in a thread of its own. What cannot be built or deployed is
@@ -99,8 +105,7 @@ impl Watcher {
         let file = match ManifestFile::read(&self.path) {
             Ok(file) => file,
             Err(error) => {
-                deployment.refused(&error);
-                tracing::error!(%error, "change refused, the old version goes on serving");
+                deployment.change(Err(&error));
                 return false;
             }
         };
@@ -110,14 +115,7 @@ impl Watcher {
         if due && let Err(error) = builder.run(&file, Audience::Log) {
             tracing::error!(%error, "build failed, the old version goes on serving");
         }
-        match deployment.apply(&file) {
-            Ok(true) => tracing::info!("change deployed"),
-            Ok(false) => {}
-            Err(error) => {
-                deployment.refused(&error);
-                tracing::error!(%error, "change refused, the old version goes on serving");
-            }
-        }
+        deployment.change(Ok(&file));
         due
     }
 

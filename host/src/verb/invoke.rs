@@ -14,10 +14,10 @@ use wfh_invoke::Body;
 
 use crate::client::{AdminOptions, Client, problem_text};
 use crate::error::Error;
-use crate::output;
+use crate::local::Local;
+use crate::{log, output};
 
 mod guest_logs;
-mod local;
 mod request;
 
 use request::Header;
@@ -59,7 +59,13 @@ pub(crate) struct Invoke {
 pub(crate) fn run(options: &Invoke) -> Result<(), Error> {
     let request = request::of(options)?;
     if options.local {
-        return local::run(options, request);
+        let local = Local::load(options.manifest.as_deref(), &options.function)?;
+        let shown = local.runtime.block_on(async {
+            let began = Instant::now();
+            show(options, local.call(request).await, began).await
+        });
+        log::flush();
+        return shown;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(remote(options, request))

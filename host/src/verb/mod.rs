@@ -1,5 +1,6 @@
 //! The verbs of the command line, one a file: its arguments, and `run`.
 
+pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use wfh_event::{ErrorCode, Failure, FailureClass};
 use wfh_invoke::Body;
 
+use crate::console::{self, Console};
 use crate::guard::{Rate, guard};
 use crate::problem::Problem;
 use crate::{
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) sources: Sources,
     pub(crate) rate: Arc<Rate>,
     pub(crate) followers: Arc<Semaphore>,
+    /// What the pages of the console remember.
+    pub(crate) console: Console,
     /// Ends answers that would go on for ever.
     pub(crate) stop: CancellationToken,
     /// The OpenAPI document.
@@ -61,6 +64,7 @@ impl Api {
         let shared = Shared(Arc::new(Inner {
             rate: Rate::new(config.requests_per_second_max),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            console: Console::default(),
             config,
             sources,
             stop,
@@ -68,6 +72,7 @@ impl Api {
         }));
         let guarded = axum::middleware::from_fn_with_state(shared.clone(), guard);
         let router = router
+            .merge(console::routes())
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(no_route)
             .layer(guarded);

@@ -57,6 +57,10 @@ impl Token {
         Self(secret.into())
     }
 
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a caller's token is this one. How long that takes tells its length at most.
     pub(crate) fn is(&self, shown: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(shown).into()

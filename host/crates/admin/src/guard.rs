@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, ORIGIN};
 use http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS};
@@ -16,6 +16,7 @@ use wfh_event::ErrorCode;
 
 use crate::AdminConfig;
 use crate::api::Shared;
+use crate::console;
 use crate::problem::Problem;
 
 /// For probes: no token, any host. They tell nothing that is worth protecting.
@@ -39,21 +40,32 @@ impl Rate {
         };
         Arc::new(Self { known: limiter(per_second_max), unknown: limiter(per_second_max.min(10)) })
     }
+
+    /// Counts one more caller without the token; whether that is one too many.
+    pub(crate) fn unknown_is_spent(&self) -> bool {
+        self.unknown.check().is_err()
+    }
 }
 
 /// Lets a request through, or answers it.
 pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let is_page = console::is_page(request.uri().path());
     let checked = match OPEN.contains(&request.uri().path()) {
         true => check_body(&shared.config, request.headers()),
         false => check(&shared, &request),
     };
     let mut response = match checked {
         Ok(()) => next.run(request).await,
+        Err(problem) if is_page && problem.is_unauthorized() => {
+            Redirect::to("/console/login").into_response()
+        }
         Err(problem) => problem.into_response(),
     };
     // A function's answer must not become a page of the admin port's origin.
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    if !is_page || !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
@@ -68,14 +80,22 @@ fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
         )));
     }
     check_site(headers, &host)?;
-    check_token(shared, headers)?;
+    match console::is_page(request.uri().path()) {
+        true if console::is_signed_in(&shared.config, request.uri().path(), headers) => {}
+        true => return Err(Problem::sign_in()),
+        false => check_token(shared, headers)?,
+    }
     check_body(&shared.config, headers)?;
     if shared.sources.status.takes_nothing() && request.method() != Method::GET {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
         let problem = Problem::new(status, code, "the host is draining");
         return Err(problem.retry_after(RETRY_AFTER_DRAIN).closing());
     }
-    shared.rate.known.check().map_err(|_| too_many("admin.requests_per_second_max is reached"))
+    shared
+        .rate
+        .known
+        .check()
+        .map_err(|_| Problem::too_many("admin.requests_per_second_max is reached"))
 }
 
 /// What the caller thinks it talks to.
@@ -119,8 +139,8 @@ fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
     if only.and_then(bearer).is_some_and(|shown| token.is(shown)) {
         return Ok(());
     }
-    if shared.rate.unknown.check().is_err() {
-        return Err(too_many("too many requests without the token"));
+    if shared.rate.unknown_is_spent() {
+        return Err(Problem::too_many("too many requests without the token"));
     }
     let detail = "expected the header `Authorization: Bearer TOKEN` with the value of admin.token";
     Err(Problem::new(StatusCode::UNAUTHORIZED, ErrorCode::AdminToken, detail).closing())
@@ -143,10 +163,4 @@ fn check_body(config: &AdminConfig, headers: &HeaderMap) -> Result<(), Problem> 
 
 fn foreign(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, ErrorCode::AdminForeign, detail).closing()
-}
-
-fn too_many(detail: &str) -> Problem {
-    let code = ErrorCode::AdminTooMany;
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
-    problem.retry_after(Duration::from_secs(1)).closing()
 }

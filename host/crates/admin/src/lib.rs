@@ -1,4 +1,5 @@
-//! The admin API: health, functions, invocations, logs, and a document that describes them.
+//! The admin API: health, functions, invocations, logs, metrics, traces, a document that describes
+//! them, and the console.
 //!
 //! Layer L2. This crate must not know an engine, a store or a trigger: it reads [`Status`], calls
 //! functions through a [`Dispatcher`], and gets log records from a [`LogSource`]. Its main types are
@@ -11,6 +12,7 @@ mod accepted;
 mod api;
 mod audit;
 mod config;
+mod console;
 mod dead_letters;
 mod functions;
 mod guard;

@@ -22,7 +22,8 @@ pub trait MetricSource: Send + Sync {
 
 /// All metrics in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", security(()), responses(
-    (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+    (status = 200, description = "The metrics", body = String,
+        content_type = "text/plain; version=0.0.4; charset=utf-8"),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
 ))]

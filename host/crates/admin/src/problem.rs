@@ -74,6 +74,22 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, detail)
     }
 
+    /// More than a bound of the admin port lets through.
+    pub(crate) fn too_many(detail: &str) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::AdminTooMany, detail);
+        problem.retry_after(Duration::from_secs(1)).closing()
+    }
+
+    /// A page that wants to know who looks.
+    pub(crate) fn sign_in() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::AdminToken, "sign in first")
+    }
+
+    /// Whether the token is missing.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED.as_u16()
+    }
+
     /// A body beyond its bound; what is left of it is not read.
     pub(crate) fn too_large(bytes_max: u64) -> Self {
         let detail = format!("the body is larger than {bytes_max} bytes (admin.body_bytes_max)");

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, PollSemaphore};
 use wfh_invoke::{Dispatcher, settled_key};
 use wfh_store::{Store, StoreError};
+use wfh_telemetry::meters;
 
 use crate::call::{Call, Then};
 use crate::lanes::Lanes;
@@ -214,15 +215,13 @@ impl<R: Raw> Shard<R> {
         if filter.is_empty() {
             return false;
         }
-        match filter.check(&record.raw.item().0) {
-            Passage::Passes => false,
-            Passage::Filtered => true,
-            Passage::NotJson => {
-                let trigger = &self.puller.config.name;
-                tracing::debug!(%trigger, source = %self.source, "a value is no JSON, so no filter matches");
-                true
-            }
-        }
+        let reason = match filter.check(&record.raw.item().0) {
+            Passage::Passes => return false,
+            Passage::Filtered => "no-match",
+            Passage::NotJson => "not-json",
+        };
+        meters().filtered(&self.puller.config.name, reason);
+        true
     }
 
     fn begin(&mut self, permit: Option<OwnedSemaphorePermit>, limits: &BatchLimits) {

@@ -29,6 +29,8 @@ const OURS: &[(&str, &str)] = &[
     ("fetch.error.backoff.ms", "100"),
     ("reconnect.backoff.max.ms", "2000"),
     ("topic.metadata.refresh.interval.ms", "30000"),
+    // For the lag.
+    ("statistics.interval.ms", "5000"),
 ];
 
 /// Makes the consumer; nothing is asked of a broker yet.

@@ -11,9 +11,9 @@ use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
 use tokio::runtime::Handle;
-use wfh_invoke::Status;
+use wfh_invoke::{SourcePart, Status};
 use wfh_pull::Puller;
 
 use crate::client::Consumer;
@@ -220,6 +220,23 @@ impl ClientContext for Context {
             }
             _ => {
                 tracing::debug!(%trigger, facility, message, "librdkafka");
+            }
+        }
+    }
+
+    /// How far the brokers are ahead of what is committed.
+    fn stats(&self, statistics: Statistics) {
+        let owned = self.partitions();
+        for (topic, about) in statistics.topics {
+            for (number, partition) in about.partitions {
+                let is_ours = owned.contains_key(&(topic.clone(), number));
+                let ahead = u64::try_from(partition.hi_offset - partition.committed_offset).ok();
+                let part = SourcePart {
+                    trigger: self.config.pull.name.clone(),
+                    destination: topic.clone(),
+                    partition: Some(number.to_string()),
+                };
+                self.status.set_lag(part, ahead.filter(|_| is_ours && partition.hi_offset >= 0));
             }
         }
     }

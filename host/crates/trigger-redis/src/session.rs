@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::RedisError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use wfh_invoke::{SourcePart, Status};
 use wfh_pull::{Marks, Puller, Record, Settle as _, Settled, Shard, Stop};
 
 use crate::RedisConfig;
@@ -25,6 +26,8 @@ const READ_MAX: usize = 1_000;
 const ACKNOWLEDGED_MAX: usize = 1_000;
 /// How often what is left over is tidied up.
 const TIDY_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the lag is measured.
+const LAG_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the last acknowledgements may take when a consumer ends.
 const END_MAX: Duration = Duration::from_secs(5);
 
@@ -40,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) ledger: Arc<Ledger>,
     /// Whether entries are handled one after another: then nobody else reads the stream.
     pub(crate) ordered: bool,
+    /// Where the lag is noted.
+    pub(crate) status: Arc<Status>,
 }
 
 impl Session {
@@ -116,13 +121,17 @@ impl Session {
     async fn keep(&self, sender: Sender, stop: &Stop) -> Infallible {
         let mut link = self.link();
         let interval = self.config.visibility / 3;
-        let mut tidied = Instant::now();
+        let (mut tidied, mut measured) = (Instant::now(), None::<Instant>);
         let mut turn = 0_u32;
         loop {
             let next = Instant::now() + interval;
             turn = turn.wrapping_add(1);
             if let Err(error) = self.keep_once(&mut link, &sender, stop, turn).await {
                 self.trouble("what runs cannot be kept", &error);
+            }
+            if measured.is_none_or(|at| at.elapsed() >= LAG_INTERVAL) {
+                measured = Some(Instant::now());
+                self.measure(&mut link).await;
             }
             if tidied.elapsed() >= TIDY_INTERVAL {
                 tidied = Instant::now();
@@ -132,6 +141,16 @@ impl Session {
             }
             sleep_until(next).await;
         }
+    }
+
+    async fn measure(&self, link: &mut Link) {
+        let part = SourcePart {
+            trigger: self.config.pull.name.clone(),
+            destination: self.config.source.key().to_owned(),
+            partition: None,
+        };
+        // A server that is away is told of by those who read.
+        self.status.set_lag(part, self.source.lag(link).await.ok().flatten());
     }
 
     async fn keep_once(

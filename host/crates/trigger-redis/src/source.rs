@@ -92,6 +92,15 @@ impl Source {
         }
     }
 
+    /// How many entries are not acknowledged, those that nobody has read among them; `None` where
+    /// the server does not know.
+    pub(crate) async fn lag(&self, link: &mut Link) -> RedisResult<Option<u64>> {
+        match self {
+            Self::Stream(stream) => stream.lag(link).await,
+            Self::List(list) => list.lag(link).await.map(Some),
+        }
+    }
+
     /// What has to be done now and then.
     pub(crate) async fn tidy(&self, link: &mut Link) -> RedisResult<()> {
         match self {

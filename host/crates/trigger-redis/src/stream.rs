@@ -164,6 +164,29 @@ impl Stream {
         link.ask(&acknowledge).await.map(drop)
     }
 
+    /// The server does not know where entries between were deleted.
+    pub(crate) async fn lag(&self, link: &mut Link) -> RedisResult<Option<u64>> {
+        let mut groups = cmd("XINFO");
+        groups.arg("GROUPS").arg(self.key());
+        for group in array(link.ask(&groups).await?)? {
+            let about: Vec<(String, Value)> = pairs(group)?
+                .into_iter()
+                .filter_map(|(name, value)| Some((text(name).ok()?, value)))
+                .collect();
+            let of = |name: &str| about.iter().find(|(known, _)| known == name).map(|(_, v)| v);
+            if of("name").and_then(|name| text(name.clone()).ok()).as_deref() != Some(self.group())
+            {
+                continue;
+            }
+            let count = |name| of(name).and_then(|value| number(value.clone()).ok());
+            let (Some(unread), Some(pending)) = (count("lag"), count("pending")) else {
+                return Ok(None);
+            };
+            return Ok(u64::try_from(unread.saturating_add(pending)).ok());
+        }
+        Ok(None)
+    }
+
     pub(crate) async fn tidy(&self, link: &mut Link) -> RedisResult<()> {
         let arguments = [
             self.group().to_owned(),

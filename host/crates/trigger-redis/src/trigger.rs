@@ -104,6 +104,7 @@ impl RedisTrigger {
                 self.config.in_flight_max.max(self.config.pull.batch.size),
             )),
             ordered,
+            status: Arc::clone(&self.status),
         };
         session.run(marks, stop).await;
     }

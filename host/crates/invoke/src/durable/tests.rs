@@ -156,6 +156,7 @@ fn world(policy: DurablePolicy) -> World {
 
 fn invocation(input: Input) -> Invocation {
     Invocation {
+        phases: None,
         id: new_invocation_id(),
         target: "function:shop".parse().unwrap(),
         deadline: None,

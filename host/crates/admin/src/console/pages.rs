@@ -1,0 +1,186 @@
+//! The pages and what they ask for.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use futures_util::stream::{self, Stream, StreamExt};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{assets, live, session};
+use crate::api::Shared;
+use crate::operating::{Id, Operating, actor};
+use crate::problem::Problem;
+use crate::traces::{self, TraceSpan, WholeTrace};
+
+/// How often pages are looked at for changes.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// The deepest a span is indented.
+const DEPTH_MAX: usize = 5;
+/// Nothing from elsewhere, nothing inline, in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
+
+/// A page.
+pub(crate) struct Html(String);
+
+impl Html {
+    fn of(page: &impl Template) -> Result<Self, Problem> {
+        page.render().map(Self).map_err(|error| Problem::broken(error.to_string()))
+    }
+}
+
+impl IntoResponse for Html {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CACHE_CONTROL, "no-store"),
+            (CONTENT_SECURITY_POLICY, POLICY),
+            // Without the origin a form's own request would look like another site's.
+            (REFERRER_POLICY, "same-origin"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Everything of the console. It is for people, so the document of the API leaves it out.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/console/events", get(events))
+        .route("/console/traces/{id}", get(trace))
+        .route("/console/dead-letters/{id}/redrive", post(redrive))
+        .route("/console/login", get(session::ask).post(session::login))
+        .route("/console/assets/{name}", get(assets::asset))
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    state: String,
+    live: String,
+    letters: String,
+}
+
+async fn overview(State(shared): State<Shared>) -> Result<Html, Problem> {
+    let waiting = shared.sources.status.waiting();
+    let state = match waiting.as_slice() {
+        [] => "ready".to_owned(),
+        several => {
+            let parts: Vec<String> =
+                several.iter().map(|(part, reason)| format!("{part}: {reason}")).collect();
+            format!("not ready ({})", parts.join(", "))
+        }
+    };
+    let (live, letters) = (live::live(&shared).await?, live::letters(&shared).await?);
+    Html::of(&Overview { state, live, letters })
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    is_wrong: bool,
+}
+
+pub(super) fn login_page(is_wrong: bool) -> Result<Html, Problem> {
+    Html::of(&LoginPage { is_wrong })
+}
+
+#[derive(Template)]
+#[template(path = "trace.html")]
+struct TracePage {
+    whole: WholeTrace,
+    rows: Vec<SpanRow>,
+}
+
+struct SpanRow {
+    span: TraceSpan,
+    depth: usize,
+    from: String,
+    width: String,
+    attributes: Vec<(String, String)>,
+}
+
+async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Html, Problem> {
+    let found = shared.sources.recent.as_deref().and_then(|recent| traces::whole(recent, &id));
+    let Some(mut whole) = found else {
+        return Err(Problem::not_found(format!(
+            "the trace {id} is not known here, or not any more"
+        )));
+    };
+    let total = whole.trace.duration_ms.max(0.001);
+    let row = |span: TraceSpan| SpanRow {
+        depth: span.depth.min(DEPTH_MAX),
+        from: format!("{:.1}", span.offset_ms / total * 1_000.0),
+        width: format!("{:.1}", (span.duration_ms / total * 1_000.0).max(4.0)),
+        attributes: span
+            .attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect(),
+        span,
+    };
+    let rows = std::mem::take(&mut whole.tree).into_iter().map(row).collect();
+    Html::of(&TracePage { whole, rows })
+}
+
+/// A form's own request: the guard has seen that it comes from a page of ours.
+async fn redrive(
+    State(shared): State<Shared>,
+    Operating(operator): Operating,
+    Id(id): Id,
+) -> Result<Redirect, Problem> {
+    operator.redrive(&id, None, &actor(&shared)).await?;
+    Ok(Redirect::to("/"))
+}
+
+/// What the overview shows, whenever it changes.
+async fn events(
+    State(shared): State<Shared>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let permit = shared.followers.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::too_many("too many pages follow this host"))?;
+    let stop = shared.stop.clone();
+    let looking = Looking { shared, shown: [String::new(), String::new()], _permit: permit };
+    let events = stream::unfold(looking, next).flat_map(stream::iter).take_until(async move {
+        stop.cancelled().await;
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// A page that is open.
+struct Looking {
+    shared: Shared,
+    /// What it shows now, of each part.
+    shown: [String; 2],
+    _permit: OwnedSemaphorePermit,
+}
+
+async fn next(mut looking: Looking) -> Option<(Vec<Result<Event, Infallible>>, Looking)> {
+    tokio::time::sleep(REFRESH_EVERY).await;
+    let (live, letters) = (live::live(&looking.shared).await, live::letters(&looking.shared).await);
+    let mut events = Vec::new();
+    for ((name, new), shown) in
+        [("live", live), ("letters", letters)].into_iter().zip(&mut looking.shown)
+    {
+        // A store that does not answer now may the next time.
+        let Ok(new) = new else { continue };
+        if *shown != new {
+            shown.clone_from(&new);
+            events.push(Ok(Event::default().event(name).data(new)));
+        }
+    }
+    Some((events, looking))
+}

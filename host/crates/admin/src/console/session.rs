@@ -1,0 +1,89 @@
+//! Who may see the console: where a token is set, whoever has shown it to the sign-in page.
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
+use http::header::{COOKIE, SET_COOKIE};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::pages::{Html, login_page};
+use crate::AdminConfig;
+use crate::api::Shared;
+use crate::problem::Problem;
+
+const NAME: &str = "wfh_console";
+
+/// Whether a path is the console's.
+pub(crate) fn is_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/console/")
+}
+
+/// Whether a request for a page may see it: everybody may see the sign-in page and what it looks
+/// like.
+pub(crate) fn is_signed_in(config: &AdminConfig, path: &str, headers: &HeaderMap) -> bool {
+    path == "/console/login"
+        || path.starts_with("/console/assets/")
+        || config.token.as_ref().is_none_or(|token| cookie(headers, &value(token.secret())))
+}
+
+/// What stands for the token in a browser: it opens the pages and nothing else, and the token does
+/// not follow from it.
+fn value(token: &str) -> String {
+    let digest = Sha256::new().chain_update(b"wfh console\n").chain_update(token).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cookie(headers: &HeaderMap, expected: &str) -> bool {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut shown = cookies.flat_map(|all| all.split(';')).filter_map(|one| {
+        let (name, value) = one.trim().split_once('=')?;
+        (name == NAME).then_some(value)
+    });
+    shown.any(|shown| bool::from(shown.as_bytes().ct_eq(expected.as_bytes())))
+}
+
+/// What the sign-in page sends.
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    token: String,
+}
+
+/// The sign-in page.
+pub(crate) async fn ask() -> Result<Html, Problem> {
+    login_page(false)
+}
+
+/// Signs in.
+pub(crate) async fn login(
+    State(shared): State<Shared>,
+    Form(shown): Form<Login>,
+) -> Result<Response, Problem> {
+    let Some(token) = &shared.config.token else { return Ok(Redirect::to("/").into_response()) };
+    if !token.is(shown.token.as_bytes()) {
+        if shared.rate.unknown_is_spent() {
+            return Err(Problem::too_many("too many tries to sign in"));
+        }
+        return Ok(login_page(true)?.into_response());
+    }
+    let cookie = format!("{NAME}={}; Path=/; HttpOnly; SameSite=Strict", value(token.secret()));
+    Ok(([(SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_cookie_of_the_token_opens() {
+        let mut headers = HeaderMap::new();
+        let good = value("secret");
+        assert!(!cookie(&headers, &good));
+        headers.insert(COOKIE, format!("a=b; {NAME}={}", value("other")).parse().unwrap());
+        assert!(!cookie(&headers, &good));
+        headers.insert(COOKIE, format!("a=b; {NAME}={good}").parse().unwrap());
+        assert!(cookie(&headers, &good));
+        assert!(!good.contains("secret"));
+    }
+}
