@@ -1,6 +1,6 @@
 # Every habit as a verb. Each line calls cargo or a script in scripts/.
 .NOTPARALLEL:
-.PHONY: help demo demo-streams test ci fmt fmt-check lint tidy reference templates doc-test chaos fuzz-brief guests bench serve clean setup
+.PHONY: help demo demo-streams test ci fmt fmt-check lint tidy kubernetes reference templates doc-test chaos fuzz-brief guests bench serve clean setup
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ demo-streams: ## Show Kafka and Redis on a terminal, on real servers
 test: ## Install what is missing, then run every test
 	@scripts/setup && scripts/test
 
-ci: setup fmt-check lint tidy test templates fuzz-brief demo ## Exactly what continuous integration runs
+ci: setup fmt-check lint tidy kubernetes test templates fuzz-brief demo ## Exactly what continuous integration runs
 
 fmt: ## Format all code
 	cargo fmt --all && cargo fmt --all --manifest-path guest-examples/Cargo.toml && cargo fmt --manifest-path fuzz/Cargo.toml
@@ -27,6 +27,9 @@ lint: ## Clippy over host and guests, and cargo deny where it is installed
 
 tidy: ## Check the rules of the tree: layers, error pages, manifests, lengths
 	cargo test --workspace --test tidy -- --nocapture
+
+kubernetes: ## Check configs/kubernetes against the schemas of the Kubernetes API (needs Python)
+	@scripts/check-kubernetes
 
 reference: ## Write the tables of docs/manifest.md out of the types
 	cargo run -q -p wfh-manifest --example reference

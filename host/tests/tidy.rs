@@ -265,3 +265,64 @@ fn function_lengths(text: &str) -> Vec<(usize, String)> {
     }
     found
 }
+
+/// Kubernetes' own objects are checked against the schemas of the API by `scripts/check-kubernetes`; of
+/// what others define, the published names of the fields are held here.
+const CUSTOM: &[(&str, &str, &[&str])] = &[
+    (
+        "ScaledObject",
+        "keda.sh/v1alpha1",
+        &["scaleTargetRef", "minReplicaCount", "maxReplicaCount", "triggers"],
+    ),
+    ("ServiceMonitor", "monitoring.coreos.com/v1", &["selector", "endpoints"]),
+];
+
+#[test]
+fn custom_resources_have_the_fields_of_their_kind() {
+    let folder = root().join("configs/kubernetes");
+    let mut seen = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let of = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        let kind = of("kind:");
+        let Some((kind, api, fields)) = CUSTOM.iter().find(|(known, ..)| *known == kind) else {
+            continue;
+        };
+        seen.insert(*kind);
+        assert_eq!(of("apiVersion:"), *api, "{kind}");
+        let spec = text.split("\nspec:\n").nth(1).unwrap();
+        for line in spec.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+            let name = line.trim().split(':').next().unwrap();
+            assert!(fields.contains(&name), "{kind} has no field {name}");
+        }
+    }
+    assert_eq!(seen.len(), CUSTOM.len(), "a kind has no example: {seen:?}");
+}
+
+/// What the dashboard and the alerts ask for is what the host gives.
+#[test]
+fn dashboards_and_alerts_name_metrics_that_exist() {
+    let known = |text: &str| text.replace('.', "_");
+    let names = wfh_telemetry::metric::CONVENTIONAL.iter().chain(wfh_telemetry::metric::OWN);
+    let names: BTreeSet<String> = names.map(|name| known(name)).collect();
+    for file in ["dashboard.json", "alerts.yaml"] {
+        let text = fs::read_to_string(root().join("configs/observability").join(file)).unwrap();
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = text.split(|c| !is_word(c)).filter(|word| {
+            ["faas_", "wfh_", "http_server_", "messaging_", "process_"]
+                .iter()
+                .any(|prefix| word.starts_with(prefix))
+        });
+        let mut asked = 0;
+        for word in words {
+            let is_label = ["faas_name", "wfh_target", "wfh_trigger_name"].contains(&word);
+            let is_metric = names.iter().any(|name| word.starts_with(name.as_str()));
+            asked += usize::from(is_metric);
+            assert!(is_label || is_metric, "{file} asks for {word}, which the host does not give");
+        }
+        assert!(asked > 5, "{file} asks for {asked} metrics only");
+    }
+}

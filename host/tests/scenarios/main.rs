@@ -25,6 +25,7 @@ mod chaos_streams;
 mod cli;
 mod concurrency;
 mod connection;
+mod console;
 mod crash_points;
 mod doctor;
 mod fairness;

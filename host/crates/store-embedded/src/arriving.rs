@@ -51,6 +51,10 @@ impl Arriving {
                 Some(message) => message,
                 None => {
                     let wait = until.saturating_duration_since(Instant::now());
+                    // A wait of nothing would spin for a while all the same.
+                    if wait.is_zero() {
+                        return None;
+                    }
                     self.receiver.recv_timeout(wait).ok()?
                 }
             };

@@ -24,6 +24,9 @@ use crate::traces::{self, TraceSpan, WholeTrace};
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 /// The deepest a span is indented.
 const DEPTH_MAX: usize = 5;
+/// The width of a trace in a picture's own units, and that of the shortest span.
+const BAR_WIDTH: f64 = 1_000.0;
+const BAR_MIN: f64 = 4.0;
 /// Nothing from elsewhere, nothing inline, in no frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -121,10 +124,12 @@ async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Html, Problem
         )));
     };
     let total = whole.trace.duration_ms.max(0.001);
+    let part = |ms: f64| ms / total * BAR_WIDTH;
     let row = |span: TraceSpan| SpanRow {
         depth: span.depth.min(DEPTH_MAX),
-        from: format!("{:.1}", span.offset_ms / total * 1_000.0),
-        width: format!("{:.1}", (span.duration_ms / total * 1_000.0).max(4.0)),
+        // Wide enough to be seen, also at the very end.
+        from: format!("{:.1}", part(span.offset_ms).min(BAR_WIDTH - BAR_MIN)),
+        width: format!("{:.1}", part(span.duration_ms).max(BAR_MIN)),
         attributes: span
             .attributes
             .iter()
