@@ -52,6 +52,9 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
         crate::pipeline::queue_to_function(programs);
         crate::pipeline::replay(programs);
     }
+    if names.contains(&"telemetry") {
+        crate::telemetry::run(programs);
+    }
     if names.contains(&"streams") {
         crate::streams::run(programs);
     }

@@ -18,18 +18,20 @@ mod process;
 mod report;
 mod store;
 mod streams;
+mod telemetry;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: wfh-benches bare PORT | store | run WFH WASMTIME GUESTS [FIGURE...]
-figures: throughput engine init spin start thousand rss body leak latency pipeline streams";
+const USAGE: &str = "usage: wfh-benches bare PORT | collect PORT | store | run WFH WASMTIME GUESTS [FIGURE...]
+figures: throughput engine init spin start thousand rss body leak latency pipeline streams telemetry";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["bare", port] => bare::serve(port.parse().expect("a port")),
+        ["collect", port] => telemetry::collect(port.parse().expect("a port")),
         ["store"] => store::run(),
         ["run", wfh, wasmtime, guests, figures @ ..] => {
             figures::run(&peers::Programs::new(wfh, wasmtime, guests), figures);

@@ -85,12 +85,18 @@ fn empty(admin: u16) {
     }
 }
 
-fn waiting(admin: SocketAddr) -> bool {
+/// What the admin port answers.
+pub(crate) fn ask_admin(admin: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(admin).expect("the admin port");
-    let request = "GET /v1/queues HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+fn waiting(admin: SocketAddr) -> bool {
+    let answer = ask_admin(admin, "/v1/queues");
     let entries = answer.split("\"entries\":").skip(1);
     entries.into_iter().any(|rest| !rest.starts_with('0'))
 }
