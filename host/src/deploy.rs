@@ -47,6 +47,9 @@ pub(crate) struct Deployment {
     manifest: Option<Manifest>,
 }
 
+/// What takes the events of each target that is no function.
+type Sinks = Vec<(Target, Arc<dyn Sink>)>;
+
 /// A function that serves.
 struct Deployed {
     slot: Slot,
@@ -246,7 +249,7 @@ impl Deployment {
     }
 
     /// What takes events for each target that is no function.
-    fn sinks(&self, file: &ManifestFile) -> Result<Vec<(Target, Arc<dyn Sink>)>, Error> {
+    fn sinks(&self, file: &ManifestFile) -> Result<Sinks, Error> {
         let Some(durability) = &self.durability else { return Ok(Vec::new()) };
         let queues = file.manifest.queues.keys().cloned().map(Target::Queue);
         let topics = file.manifest.topics.keys().cloned().map(Target::Topic);
@@ -262,12 +265,7 @@ impl Deployment {
         queues.chain(topics).map(appending).chain(streams).collect()
     }
 
-    fn router(
-        &self,
-        file: &ManifestFile,
-        functions: &Functions,
-        sinks: Vec<(Target, Arc<dyn Sink>)>,
-    ) -> Router {
+    fn router(&self, file: &ManifestFile, functions: &Functions, sinks: Sinks) -> Router {
         let mut router = Router::default();
         for (name, deployed) in functions {
             router.insert(Target::Function(name.clone()), deployed.stacked.clone());

@@ -167,6 +167,9 @@ async fn failures_retries_and_outgoing_calls_have_spans_of_their_own() {
     assert_eq!(series(&metrics, "faas_errors_total", &trap), 1.0);
 }
 
+/// What a caller sends, whether its trace goes on, and what goes on beside it.
+type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, bool, Option<&'c str>);
+
 /// The behaviour that W3C asks of whoever takes part in a trace, through a guest that forwards.
 #[tokio::test]
 async fn trace_context_goes_on_as_w3c_says() {
@@ -179,8 +182,7 @@ async fn trace_context_goes_on_as_w3c_says() {
     let host = Setup::new().function("proxy", "proxy_chain", &grant).serve().await;
     let long = format!("a={}", "x".repeat(9_000));
     let many: String = (0..32).map(|n| format!("k{n}=v,")).collect();
-    // What a caller sends, whether its trace goes on, and what goes on beside it.
-    let cases: Vec<(&str, Vec<(&str, &str)>, bool, Option<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("nothing", vec![], false, None),
         ("a good one", vec![("traceparent", &good)], true, None),
         ("a state", vec![("traceparent", &good), ("tracestate", "a=1,b=2")], true, Some("a=1,b=2")),

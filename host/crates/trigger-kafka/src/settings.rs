@@ -45,7 +45,7 @@ impl Settings {
     /// # Errors
     /// All that it does not.
     pub fn check(&self) -> Result<(), Vec<KafkaTriggerError>> {
-        let errors: Vec<_> = self.options.iter().filter_map(|option| refused(option)).collect();
+        let errors: Vec<_> = self.options.iter().filter_map(refused).collect();
         if !errors.is_empty() {
             return Err(errors);
         }

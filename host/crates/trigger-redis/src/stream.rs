@@ -182,7 +182,7 @@ impl Stream {
             let (Some(unread), Some(pending)) = (count("lag"), count("pending")) else {
                 return Ok(None);
             };
-            return Ok(u64::try_from(unread.saturating_add(pending)).ok());
+            return Ok(Some(unread.saturating_add(pending)));
         }
         Ok(None)
     }

@@ -153,7 +153,7 @@ fn of_request(recording: &mut Recording, input: &HttpInput) {
     if let Some(forwarded) = text(headers, "x-forwarded-for") {
         let mut hops = forwarded.split(',').map(|hop| hop.trim().to_owned());
         let client = hops.next();
-        let peer = headers.get_all("x-forwarded-for").iter().last();
+        let peer = headers.get_all("x-forwarded-for").iter().next_back();
         let peer = peer.and_then(|value| value.to_str().ok()?.rsplit(',').next());
         recording.set_some(attribute::CLIENT_ADDRESS, client);
         recording.set_some(attribute::NETWORK_PEER_ADDRESS, peer.map(|ip| ip.trim().to_owned()));
