@@ -45,6 +45,7 @@ mod redis_source;
 mod redis_tls;
 mod refused;
 mod reuse;
+mod rolling;
 mod sdk;
 mod shutdown;
 mod store;
