@@ -53,9 +53,20 @@ pub(crate) fn count(
     load(address, request, connections, Until::Requests(requests), None)
 }
 
-/// One connection, one request each `period`, whether or not earlier ones were slow.
+/// `connections` callers, each with one request each `period`, whether or not earlier ones were slow.
+pub(crate) fn open_loop(
+    address: SocketAddr,
+    request: &[u8],
+    connections: usize,
+    period: Duration,
+    time: Duration,
+) -> Load {
+    load(address, request, connections, Until::Time(time), Some(period))
+}
+
+/// The same of one connection.
 pub(crate) fn paced(address: SocketAddr, request: &[u8], period: Duration, time: Duration) -> Load {
-    load(address, request, 1, Until::Time(time), Some(period))
+    open_loop(address, request, 1, period, time)
 }
 
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{closed_loop, count, get, paced};
+use crate::client::{closed_loop, count, get, open_loop, paced};
 use crate::peers::{Peer, Programs, manifest};
 use crate::process::Server;
 use crate::report::{figure, figure_head, median};
@@ -52,6 +52,9 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
         crate::pipeline::queue_to_function(programs);
         crate::pipeline::replay(programs);
     }
+    if names.contains(&"overload") {
+        overload(programs);
+    }
     if names.contains(&"telemetry") {
         crate::telemetry::run(programs);
     }
@@ -61,6 +64,32 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
     if wanted("leak") {
         leak(programs);
     }
+}
+
+/// Ten times what a function can take: what it still does, and how soon it is itself again.
+fn overload(programs: &Programs) {
+    const CONCURRENCY: usize = 16;
+    const CALLERS: usize = 400;
+    const TIME: Duration = Duration::from_secs(30);
+    let guest = programs.guest("sleep").display().to_string();
+    let server = programs.wfh(&format!(
+        "[app]\nname = \"bench\"\n[function.sleep]\ncomponent = {guest:?}\n\
+         concurrency = {CONCURRENCY}\nqueue_timeout = \"50ms\"\n\
+         [[trigger.http]]\nroute = \"/\"\ntarget = \"function:sleep\"\n"
+    ));
+    let request = get("/?ms=20");
+    let capacity = closed_loop(server.address, &request, CONCURRENCY, ROUND_TIME).per_second();
+    let before = server.rss_mib();
+    let period = Duration::from_secs_f64(CALLERS as f64 / (capacity * 10.0));
+    let load = open_loop(server.address, &request, CALLERS, period, TIME);
+    let growth = server.rss_mib() - before;
+    let after = closed_loop(server.address, &request, CONCURRENCY, Duration::from_secs(2));
+    figure("capacity, 20 ms calls at concurrency 16", capacity, "/s", "", "");
+    figure("goodput at 10 times of it / capacity", load.per_second() / capacity, "x", "0.8", "");
+    figure("refused of them", load.errors as f64 / load.seconds / capacity, "x", "", "");
+    figure("p99 of those that were taken", load.quantile_us(0.99) / 1e3, "ms", "", "");
+    figure("RSS growth meanwhile", growth, "MiB", "", "");
+    figure("the two seconds after / capacity", after.per_second() / capacity, "x", "0.9", "");
 }
 
 /// Requests per second of everyone, in interleaved rounds.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use wfh_admin::MetricSource;
+use wfh_engine::Engine;
 use wfh_invoke::{BreakerState, FunctionStatus, Operator, QueueStatus, Status};
 use wfh_otel::Otel;
 use wfh_telemetry::{KeyValue, attribute, meter, metric};
@@ -152,6 +153,26 @@ fn target(queue: &QueueStatus) -> KeyValue {
     KeyValue::new(attribute::TARGET, queue.target.to_string())
 }
 
+/// What the engine holds.
+pub(crate) fn of_engine(engine: &Arc<Engine>) {
+    let meter = meter();
+    for (name, told, which) in [
+        (metric::SANDBOXES, "Sandboxes that live now", 0),
+        (metric::SANDBOXES_LIMIT, "Sandboxes that may live at once", 1),
+    ] {
+        let engine = Arc::downgrade(engine);
+        let gauge = meter.u64_observable_gauge(name).with_description(told);
+        gauge
+            .with_callback(move |observer| {
+                if let Some(engine) = engine.upgrade() {
+                    let (live, limit) = engine.sandboxes();
+                    observer.observe(if which == 0 { live } else { limit }, &[]);
+                }
+            })
+            .build();
+    }
+}
+
 fn of_process() {
     let meter = meter();
     let memory = meter.u64_observable_gauge(metric::PROCESS_MEMORY).with_unit("By");
@@ -170,6 +191,15 @@ fn of_process() {
             if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
                 observer.observe(open.count() as u64, &[]);
             }
+        })
+        .build();
+    let processor = meter.f64_observable_counter(metric::PROCESS_CPU).with_unit("s");
+    let processor = processor.with_description("Processor time of the process");
+    processor
+        .with_callback(|observer| {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+            let time = Duration::try_from(time).unwrap_or_default();
+            observer.observe(time.as_secs_f64(), &[]);
         })
         .build();
     let dropped = meter.u64_observable_counter(metric::LOG_LINES_DROPPED);

@@ -21,6 +21,7 @@ mod load;
 mod local;
 mod log;
 mod manifest_file;
+mod measured;
 mod output;
 mod outside;
 mod progress;

@@ -27,7 +27,7 @@ use crate::runtime::Workers;
 use crate::telemetry::Telemetry;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, environment, log, replica, ring, settings, store};
+use crate::{descriptors, environment, gauges, log, replica, ring, settings, store};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -166,6 +166,7 @@ async fn run(
         }
     };
 
+    gauges::of_engine(&engine);
     let shutdown = Shutdown::default();
     let http = bind_http(options, &file, &deployment)?;
     let pulling = TaskTracker::new();

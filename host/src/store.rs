@@ -13,6 +13,7 @@ use wfh_store_embedded::{EmbeddedStore, OpenOptions};
 use wfh_store_redis::{RedisOptions, RedisStore};
 
 use crate::error::Error;
+use crate::measured::Measured;
 
 /// Where the embedded store is.
 pub(crate) fn directory(data_dir: &Path) -> PathBuf {
@@ -48,7 +49,7 @@ pub(crate) async fn backend(manifest: &Manifest, data_dir: &Path) -> Result<Arc<
 
 /// Opens the store of a manifest, and what stands on it.
 pub(crate) async fn open(manifest: &Manifest, data_dir: &Path) -> Result<Durability, Error> {
-    Ok(on(backend(manifest, data_dir).await?, manifest))
+    Ok(on(Arc::new(Measured(backend(manifest, data_dir).await?)), manifest))
 }
 
 /// A store that ends with this process.

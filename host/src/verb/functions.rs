@@ -29,6 +29,7 @@ const HEAD: &[&str] = &[
     "reuse",
     "calls",
     "failures",
+    "breaker",
 ];
 
 /// Lists them.
@@ -63,6 +64,7 @@ fn row(function: &Value) -> Vec<String> {
         text("/limits/reuse"),
         text("/calls"),
         text("/failures"),
+        text("/breaker"),
     ]
 }
 

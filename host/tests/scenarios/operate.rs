@@ -78,6 +78,9 @@ async fn a_breaker_and_a_deployment_are_seen() {
         host.send("POST", "/work", &[("content-type", "application/json")], &work).await;
     }
     assert_eq!(state().await, "open");
+    let function = host.admin_json("/v1/functions/work").await;
+    let tries_in_ms = function["breaker_tries_in_ms"].as_u64().unwrap();
+    assert!((1..=60_000).contains(&tries_in_ms), "{function}");
     assert_eq!(audit(&host).await, [("deploy".to_owned(), "function:work".to_owned())]);
 }
 

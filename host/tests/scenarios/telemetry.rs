@@ -342,6 +342,10 @@ async fn metrics_say_what_happened_and_stay_bounded() {
     assert_eq!(series(&text, "http_server_request_duration_seconds_count", &route), 1.0);
     assert_eq!(series(&text, "wfh_queue_depth", &["wfh_target=\"queue:jobs\""]), 0.0);
     assert!(series(&text, "process_memory_usage_bytes", &[]) > 1e6);
+    let commits = ["wfh_store_operation=\"commit\""];
+    assert!(series(&text, "wfh_store_duration_seconds_count", &commits) >= 1.0);
+    assert!(series(&text, "wfh_engine_sandboxes_limit", &[]) > 0.0);
+    assert!(series(&text, "wfh_engine_component_loads_total", &[]) >= 1.0);
     let requests = text.lines().filter(|line| line.starts_with("http_server_request_duration"));
     let requests = requests.filter(|line| line.contains("_count{")).count();
     assert!(requests < 10, "{requests} series of requests: clients make them up");

@@ -52,6 +52,12 @@ pub(crate) struct Function {
     /// What its breaker does with the next call; null without one.
     #[schema(required)]
     breaker: Option<Breaker>,
+    /// How long the breaker has not been closed, in milliseconds; null while it is.
+    #[schema(required)]
+    breaker_open_ms: Option<u64>,
+    /// How long until it lets one call try, in milliseconds; null while it is closed.
+    #[schema(required)]
+    breaker_tries_in_ms: Option<u64>,
     /// Calls that began, those refused at a limit among them.
     calls: u64,
     /// Calls that wait for their turn or run.
@@ -178,6 +184,7 @@ impl From<&FunctionStatus> for Function {
             FunctionState::Ready => (State_::Ready, None),
             FunctionState::Stale { reason } => (State_::Stale, Some(reason.clone())),
         };
+        let open = status.breaker.as_ref().and_then(|cell| cell.open_for());
         let counted = figures.failed.iter().filter(|(class, _)| *class != FailureClass::Cancelled);
         Self {
             name: status.name.to_string(),
@@ -201,6 +208,8 @@ impl From<&FunctionStatus> for Function {
                 body_bytes_max: policy.bounds.body_bytes_max,
             },
             breaker: status.breaker.as_ref().map(|cell| cell.state().into()),
+            breaker_open_ms: open.map(|(since, _)| whole_milliseconds(since)),
+            breaker_tries_in_ms: open.map(|(_, left)| whole_milliseconds(left)),
             calls: figures.calls,
             in_flight: figures.in_flight,
             failures: counted.map(|(_, count)| count).sum(),

@@ -76,6 +76,17 @@ impl Engine {
         Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
     }
 
+    /// Sandboxes that live now, and how many may.
+    #[must_use]
+    pub fn sandboxes(&self) -> (u64, u64) {
+        let live = |half: &Half| {
+            let pool = half.engine.pooling_allocator_metrics();
+            pool.map_or(0, |pool| pool.component_instances())
+        };
+        let halves = [&self.p2, &self.p3];
+        (halves.map(live).iter().sum(), u64::from(self.config.instances_max) * 2)
+    }
+
     /// Lets functions call each other through `dispatcher`. Only the first call counts.
     pub fn set_dispatcher(&self, dispatcher: WeakDispatcher) {
         let _ = self.environment.dispatcher.set(dispatcher);
@@ -106,6 +117,7 @@ impl Engine {
         let pre = half.linker.instantiate_pre(&component).map_err(mismatch)?;
         let pre = Pre::new(shape.kind, pre).map_err(|e| EngineError::Compile(format!("{e:#}")))?;
         facts.load_time = began.elapsed();
+        meters().loaded(facts.is_cached);
         Ok(Function::new(Shared {
             variables: capability::config::variables(&config.config),
             kind: shape.kind,

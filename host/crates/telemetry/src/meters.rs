@@ -51,6 +51,7 @@ pub struct Meters {
     idempotency_hits: Counter<u64>,
     filtered: Counter<u64>,
     store_duration: Histogram<f64>,
+    component_loads: Counter<u64>,
 }
 
 /// The meter of the host itself: the process's, so that it MUST be set before.
@@ -117,6 +118,11 @@ impl Meters {
             ),
             filtered: counter(metric::FILTERED, "{record}", "Records that a filter let pass by"),
             store_duration: seconds(metric::STORE_DURATION, "How long the store took"),
+            component_loads: counter(
+                metric::COMPONENT_LOADS,
+                "{component}",
+                "Components that were loaded",
+            ),
         }
     }
 
@@ -190,6 +196,11 @@ impl Meters {
     pub fn filtered(&self, trigger: &str, reason: &'static str) {
         let trigger = KeyValue::new(attribute::TRIGGER_NAME, trigger.to_owned());
         self.filtered.add(1, &[trigger, KeyValue::new(attribute::FILTER_REASON, reason)]);
+    }
+
+    /// A component was loaded, from the cache or compiled.
+    pub fn loaded(&self, is_cached: bool) {
+        self.component_loads.add(1, &[KeyValue::new(attribute::COMPONENT_CACHED, is_cached)]);
     }
 
     /// The store did something.

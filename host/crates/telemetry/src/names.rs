@@ -58,8 +58,6 @@ pub mod attribute {
         CLIENT_ADDRESS = "client.address";
         /// The peer of the connection.
         NETWORK_PEER_ADDRESS = "network.peer.address";
-        /// Its port.
-        NETWORK_PEER_PORT = "network.peer.port";
         /// `http`.
         NETWORK_PROTOCOL_NAME = "network.protocol.name";
         /// `1.1` or `2`.
@@ -127,6 +125,8 @@ pub mod attribute {
         ENTRY_ID = "wfh.entry.id";
         /// Why a filter let a record pass by: `no-match` or `not-json`.
         FILTER_REASON = "wfh.filter.reason";
+        /// Whether a component came from the cache.
+        COMPONENT_CACHED = "wfh.component.cached";
         /// What the store did.
         STORE_OPERATION = "wfh.store.operation";
     }
@@ -206,3 +206,6 @@ pub mod metric {
         PROCESS_CPU = "process.cpu.time";
     }
 }
+
+#[cfg(test)]
+mod tests;

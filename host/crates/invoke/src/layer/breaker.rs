@@ -102,6 +102,13 @@ impl BreakerCell {
         }
     }
 
+    /// How long it has been open, and how long until one call tries again; `None` while it is closed.
+    #[must_use]
+    pub fn open_for(&self) -> Option<(Duration, Duration)> {
+        let since = self.lock().opened_at?.elapsed();
+        Some((since, self.policy.open_for.saturating_sub(since)))
+    }
+
     fn ask(&self) -> Asked {
         let mut state = self.lock();
         let Some(opened_at) = state.opened_at else { return Asked::Pass };
