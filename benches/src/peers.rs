@@ -64,11 +64,11 @@ impl Programs {
     pub(crate) fn start(&self, peer: Peer, guest: &str) -> Server {
         let wasm = self.guest(guest);
         match peer {
-            Peer::WfhFresh => self.wfh(&manifest(&[(guest, &wasm, "")], "")),
-            Peer::WfhReuse => self.wfh(&manifest(&[(guest, &wasm, "reuse = 128")], "")),
+            Peer::WfhFresh => self.wfh_apart(&manifest(&[(guest, &wasm, "")], "")),
+            Peer::WfhReuse => self.wfh_apart(&manifest(&[(guest, &wasm, "reuse = 128")], "")),
             Peer::WfhWorkStealing => {
                 let engine = "[engine]\nscheduler = \"work-stealing\"\n";
-                self.wfh(&manifest(&[(guest, &wasm, "")], engine))
+                self.wfh_apart(&manifest(&[(guest, &wasm, "")], engine))
             }
             Peer::WasmtimeDefault => self.wasmtime(&[], &wasm),
             Peer::WasmtimePool => self.wasmtime(&["-O", BEST_POOL], &wasm),
@@ -91,6 +91,15 @@ impl Programs {
 
     /// The same, with its admin port on one that is known.
     pub(crate) fn wfh_with_admin(&self, manifest: &str, admin: u16) -> Server {
+        self.wfh_in("data", manifest, admin)
+    }
+
+    /// The same, beside others: each has a data directory of its own.
+    pub(crate) fn wfh_apart(&self, manifest: &str) -> Server {
+        self.wfh_in(&format!("data-{}", free_port()), manifest, 0)
+    }
+
+    fn wfh_in(&self, data: &str, manifest: &str, admin: u16) -> Server {
         let port = free_port();
         let path = self.directory().join(format!("{port}.toml"));
         std::fs::write(&path, manifest).expect("a manifest");
@@ -101,7 +110,7 @@ impl Programs {
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--admin", &format!("127.0.0.1:{admin}")])
             .arg("--data-dir")
-            .arg(self.directory().join("data"));
+            .arg(self.directory().join(data));
         Server::start(command, port)
     }
 

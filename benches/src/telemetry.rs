@@ -65,11 +65,10 @@ pub(crate) fn run(programs: &Programs) {
         ("100 %, the collector stalls", to(&stalled_url, "1.0"), "0.95"),
     ];
     let guest = programs.guest("hello");
-    let serve = |keys: &str, admin: u16| {
-        let rest = format!("[telemetry]\n{keys}");
-        programs.wfh_with_admin(&manifest(&[("hello", &guest, "reuse = 128")], &rest), admin)
-    };
-    let servers: Vec<Server> = ways.iter().map(|(_, keys, _)| serve(keys, 0)).collect();
+    let told =
+        |keys: &str| manifest(&[("hello", &guest, "reuse = 128")], &format!("[telemetry]\n{keys}"));
+    let servers: Vec<Server> =
+        ways.iter().map(|(_, keys, _)| programs.wfh_apart(&told(keys))).collect();
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
         for (server, rates) in servers.iter().zip(&mut rates) {
@@ -88,7 +87,7 @@ pub(crate) fn run(programs: &Programs) {
     drop(servers);
     let cpu = |keys: &str| {
         let admin = free_port();
-        let server = serve(keys, admin);
+        let server = programs.wfh_with_admin(&told(keys), admin);
         paced(server.address, &get("/"), PERIOD, Duration::from_secs(1));
         let before = server.cpu_us();
         let calls = paced(server.address, &get("/"), PERIOD, RATE_TIME).requests;
