@@ -181,6 +181,10 @@ fn every_manifest_in_configs_and_docs_parses() {
             manifests.push((format!("{} block {}", path.display(), index + 1), block));
         }
     }
+    let map = fs::read_to_string(root().join("configs/kubernetes/configmap.yaml")).unwrap();
+    let embedded = map.split_once("wfh.toml: |\n").expect("a manifest in the ConfigMap").1;
+    let embedded = embedded.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+    manifests.push(("configmap.yaml".to_owned(), embedded));
     assert!(manifests.len() > 3, "only {} manifests were found", manifests.len());
     // Any variable has a value: what is tested is the manifest, not this machine.
     let variable = |_: &str| Some("value".to_owned());
