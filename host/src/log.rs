@@ -5,11 +5,13 @@
 //! queues are bounded; what does not fit is dropped and counted.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, dynamic_filter_fn};
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
@@ -28,6 +30,10 @@ const DEFAULT_FILTER: &str = "info";
 const QUIET: &str = "wasmtime_wasi_http=error,hyper_util=error";
 /// The ring keeps this whatever is shown: also how every invocation ended.
 const RING_FILTER: &str = "info,wfh::invocation=debug";
+
+/// How often what exports telemetry may say that it cannot: a collector that is away makes each batch
+/// fail.
+const EXPORT_ERRORS_EVERY: Duration = Duration::from_secs(30);
 
 static STDERR: OnceLock<Queue> = OnceLock::new();
 static RING: OnceLock<Queue> = OnceLock::new();
@@ -68,10 +74,29 @@ fn to_stderr(json: bool, queue: Queue, asked: &str) -> AnyLayer {
     let _ = LEVEL.set(handle);
     let layer = fmt::layer().with_writer(queue);
     if json {
-        return layer.json().flatten_event(true).with_filter(filter).boxed();
+        return layer.json().flatten_event(true).with_filter(filter.and(seldom())).boxed();
     }
     let color = io::stderr().is_terminal() && !environment::no_color();
-    layer.with_ansi(color).with_target(false).with_filter(filter).boxed()
+    layer.with_ansi(color).with_target(false).with_filter(filter.and(seldom())).boxed()
+}
+
+/// Lets records of the SDK's through now and then.
+fn seldom() -> impl Filter<Registry> + Send + Sync {
+    let began = Instant::now();
+    let next_s = AtomicU64::new(0);
+    dynamic_filter_fn(move |metadata, _| {
+        if !metadata.target().starts_with("opentelemetry") {
+            return true;
+        }
+        let now_s = began.elapsed().as_secs();
+        let due_s = next_s.load(Ordering::Relaxed);
+        let after_s = now_s + EXPORT_ERRORS_EVERY.as_secs();
+        let taken = || {
+            next_s.compare_exchange(due_s, after_s, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        now_s >= due_s && taken()
+    })
+    .with_max_level_hint(LevelFilter::TRACE)
 }
 
 fn filter(asked: &str) -> EnvFilter {
@@ -92,7 +117,8 @@ pub(crate) fn set_level(level: &str) {
 fn to_ring(queue: Queue) -> AnyLayer {
     let layer = fmt::layer().with_writer(queue).json().flatten_event(true);
     let layer = layer.with_current_span(false).with_span_list(false);
-    layer.with_filter(EnvFilter::new(format!("{QUIET},{RING_FILTER}"))).boxed()
+    let filter = EnvFilter::new(format!("{QUIET},{RING_FILTER}"));
+    layer.with_filter(filter.and(seldom())).boxed()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {

@@ -26,7 +26,7 @@ impl Spans {
 }
 
 impl SpanExport for Spans {
-    fn export(&self, span: &Span) {
+    fn export(&self, span: Span) {
         let parent = span.at.parent();
         let mut links = SpanLinks::default();
         links.links = span.links.iter().map(|at| Link::with_context(context(at))).collect();
@@ -34,16 +34,16 @@ impl SpanExport for Spans {
             span_context: context(&span.at),
             parent_span_id: parent.map_or(SpanId::INVALID, |(id, _)| id.into()),
             parent_span_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
-            span_kind: span.kind.clone(),
-            name: span.name.clone(),
+            span_kind: span.kind,
+            name: span.name,
             start_time: span.began,
             end_time: span.ended,
-            attributes: span.attributes.clone(),
+            attributes: span.attributes,
             dropped_attributes_count: 0,
             events: SpanEvents::default(),
             links,
-            status: match &span.error {
-                Some(detail) => Status::error(detail.clone()),
+            status: match span.error {
+                Some(detail) => Status::error(detail),
                 None => Status::Unset,
             },
             instrumentation_scope: self.scope.clone(),

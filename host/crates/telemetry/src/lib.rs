@@ -15,7 +15,7 @@ mod tracer;
 
 pub use context::{BAGGAGE, TRACEPARENT, TRACESTATE, TraceContext};
 pub use meters::{CallMeters, Meters, SandboxMeters, meter, meters};
-pub use names::{CONVENTIONS, SCHEMA_URL, SCOPE, attribute, metric};
+pub use names::{CONVENTIONS, OTHER_METHOD, SCHEMA_URL, SCOPE, attribute, known_method, metric};
 pub use opentelemetry::KeyValue;
 pub use random::random_u64;
 pub use recent::Recent;

@@ -8,6 +8,17 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// The instrumentation scope of everything that the host itself records.
 pub const SCOPE: &str = "wfh";
 
+/// What stands for methods that are not among those of HTTP.
+pub const OTHER_METHOD: &str = "_OTHER";
+
+/// A method as attributes have it: what a client makes up must not become series of their own.
+#[must_use]
+pub fn known_method(method: &str) -> &'static str {
+    const KNOWN: &[&str] =
+        &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.iter().find(|known| **known == method).copied().unwrap_or(OTHER_METHOD)
+}
+
 /// Declares constants and lists them, so that a test compares all with the conventions.
 macro_rules! names {
     ($(#[$all:meta])* $list:ident: $($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -56,10 +67,6 @@ pub mod attribute {
         SERVER_PORT = "server.port";
         /// Who asked.
         CLIENT_ADDRESS = "client.address";
-        /// The peer of the connection.
-        NETWORK_PEER_ADDRESS = "network.peer.address";
-        /// `http`.
-        NETWORK_PROTOCOL_NAME = "network.protocol.name";
         /// `1.1` or `2`.
         NETWORK_PROTOCOL_VERSION = "network.protocol.version";
         /// The client's own description.

@@ -144,7 +144,7 @@ mod tests {
         let recent = Recent::new(3);
         let roots: Vec<TraceContext> = (0..3).map(|_| TraceContext::root()).collect();
         let span = |at: &TraceContext| {
-            let recording = crate::Recording::new(at.clone(), "x".into(), SpanKind::Internal);
+            let recording = crate::Recording::new(at.clone(), "x".into(), SpanKind::Internal, true);
             recent.add(recording.into_span());
         };
         span(&roots[0]);

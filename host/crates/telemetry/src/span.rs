@@ -37,13 +37,24 @@ pub struct Span {
 #[derive(Debug)]
 pub struct Recording {
     span: Span,
+    /// Whether it is kept for those who look at this host.
+    is_shown: bool,
 }
 
+/// Attributes that a call's span comes to, so that they are not moved again and again.
+const ATTRIBUTES_EXPECTED: usize = 24;
+
 impl Recording {
-    pub(crate) fn new(at: TraceContext, name: Cow<'static, str>, kind: SpanKind) -> Self {
-        let (began, attributes, links) = (SystemTime::now(), Vec::new(), Vec::new());
+    pub(crate) fn new(
+        at: TraceContext,
+        name: Cow<'static, str>,
+        kind: SpanKind,
+        is_shown: bool,
+    ) -> Self {
+        let (began, links) = (SystemTime::now(), Vec::new());
+        let attributes = Vec::with_capacity(ATTRIBUTES_EXPECTED);
         let span = Span { at, name, kind, began, ended: began, attributes, links, error: None };
-        Self { span }
+        Self { span, is_shown }
     }
 
     /// Calls it something else.
@@ -98,7 +109,8 @@ impl Recording {
 
     /// It ends now.
     pub fn end(self) {
-        crate::tracer().take(self.into_span());
+        let is_shown = self.is_shown;
+        crate::tracer().take(self.into_span(), is_shown);
     }
 
     pub(crate) fn into_span(mut self) -> Span {

@@ -11,7 +11,7 @@ static NONE: Tracer = Tracer { sampler: Sampler::never(), export: None, recent: 
 /// Takes spans on their way out. It MUST return at once.
 pub trait SpanExport: Send + Sync {
     /// Takes a span that has ended.
-    fn export(&self, span: &Span);
+    fn export(&self, span: Span);
 }
 
 /// Records spans.
@@ -47,15 +47,19 @@ impl Tracer {
     ) -> Option<Recording> {
         let exported = self.export.is_some() && at.is_sampled();
         let shown = self.recent.as_ref().is_some_and(|recent| recent.admits(at));
-        (exported || shown).then(|| Recording::new(at.clone(), name.into(), kind))
+        (exported || shown).then(|| Recording::new(at.clone(), name.into(), kind, shown))
     }
 
-    pub(crate) fn take(&self, span: Span) {
-        if let Some(export) = self.export.as_ref().filter(|_| span.at.is_sampled()) {
-            export.export(&span);
-        }
-        if let Some(recent) = &self.recent {
-            recent.add(span);
+    pub(crate) fn take(&self, span: Span, is_shown: bool) {
+        let export = self.export.as_ref().filter(|_| span.at.is_sampled());
+        match (export, self.recent.as_ref().filter(|_| is_shown)) {
+            (Some(export), None) => export.export(span),
+            (Some(export), Some(recent)) => {
+                export.export(span.clone());
+                recent.add(span);
+            }
+            (None, Some(recent)) => recent.add(span),
+            (None, None) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Method, Version};
-use wfh_telemetry::{KeyValue, attribute, meters};
+use wfh_telemetry::{KeyValue, attribute, known_method, meters};
 
 /// A request under way. Dropped when its answer is out, or given up.
 pub(crate) struct Served {
@@ -20,7 +20,7 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn begin(method: &Method, version: Version, is_tls: bool) -> Self {
-        let (method, version) = (known(method), spelled(version));
+        let (method, version) = (known_method(method.as_str()), spelled(version));
         let scheme = if is_tls { "https" } else { "http" };
         Self { began: Instant::now(), method, version, scheme, route: None, status: 0 }
     }
@@ -42,22 +42,6 @@ impl Drop for Served {
         // Only errors of this side have the last one.
         let pairs = if status >= 500 { pairs.as_slice() } else { pairs.split_at(5).0 };
         meters().request_served(self.began.elapsed(), pairs);
-    }
-}
-
-/// Methods that a client makes up must not become series of their own.
-fn known(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "TRACE" => "TRACE",
-        "CONNECT" => "CONNECT",
-        _ => "_OTHER",
     }
 }
 

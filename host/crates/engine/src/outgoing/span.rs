@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use http::{Request, Response};
 use wasmtime_wasi_http::{Error, WasiBody};
-use wfh_telemetry::{KeyValue, Recording, SpanKind, TraceContext, attribute, meters, tracer};
+use wfh_telemetry::{
+    KeyValue, Recording, SpanKind, TraceContext, attribute, known_method, meters, tracer,
+};
 
 /// A request under way, until the head of its answer.
 pub(super) struct Sending {
@@ -17,11 +19,11 @@ pub(super) struct Sending {
 impl Sending {
     /// The request carries `trace` already, which is the position of the span.
     pub(super) fn begin(trace: &TraceContext, request: &Request<WasiBody>) -> Self {
-        let (method, uri) = (request.method().to_string(), request.uri());
+        let (method, uri) = (known_method(request.method().as_str()), request.uri());
         let host = uri.host().unwrap_or_default().to_owned();
         let scheme = uri.scheme_str().unwrap_or_default().to_owned();
         let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-        let recording = tracer().begin(trace, SpanKind::Client, method.clone());
+        let recording = tracer().begin(trace, SpanKind::Client, method);
         let recording = recording.map(|mut recording| {
             // A query may hold secrets; credentials in a URI are never sent.
             let path = uri.path();

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tracing::Instrument;
 use wfh_event::{Failure, FailureClass, FunctionName, InvocationId};
-use wfh_telemetry::{CallMeters, KeyValue, Phases, Recording, TraceContext, meters};
+use wfh_telemetry::{CallMeters, KeyValue, Phases, Recording, TraceContext, attribute, meters};
 
 use crate::{End, Figures, Input, Invocation, Invoke, Outcome, Reply, Version};
 
@@ -25,6 +25,8 @@ pub struct Trace<I> {
 
 struct Shared {
     function: FunctionName,
+    /// The same, as spans have it.
+    name: KeyValue,
     version: Version,
     figures: Arc<Figures>,
     /// Made when a kind of trigger calls first.
@@ -34,8 +36,9 @@ struct Shared {
 impl<I> Trace<I> {
     /// Traces the calls of `function` through `inner`, and counts them.
     pub fn new(inner: I, function: FunctionName, version: Version, figures: Arc<Figures>) -> Self {
+        let name = KeyValue::new(attribute::FAAS_NAME, Arc::<str>::from(function.as_str()));
         let meters = Default::default();
-        Self { inner, shared: Arc::new(Shared { function, version, figures, meters }) }
+        Self { inner, shared: Arc::new(Shared { function, name, version, figures, meters }) }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the span of a call says about it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, Request, Version};
 use wfh_event::{Failure, FailureClass, SpanStatus, Target};
-use wfh_telemetry::{KeyValue, Recording, SpanKind, attribute};
+use wfh_telemetry::{KeyValue, OTHER_METHOD, Recording, SpanKind, attribute, known_method};
 
 use super::Shared;
 use crate::durable::Hold;
@@ -97,7 +98,7 @@ pub(super) fn begin(
     };
     let mut recording = wfh_telemetry::tracer().begin(&invocation.trace, kind, "")?;
     recording.set(attribute::FAAS_TRIGGER, trigger.as_str());
-    recording.set(attribute::FAAS_NAME, shared.function.to_string());
+    recording.set_pair(shared.name.clone());
     recording.set(attribute::FAAS_VERSION, shared.version.get());
     recording.set(attribute::FAAS_INVOCATION_ID, invocation.id.to_string());
     match &invocation.input {
@@ -140,25 +141,20 @@ impl Accepting {
 
 fn of_request(recording: &mut Recording, input: &HttpInput) {
     let request = &input.request;
-    recording.rename(format!("{} {}", request.method(), input.route));
-    recording.set(attribute::HTTP_REQUEST_METHOD, request.method().to_string());
-    recording.set(attribute::HTTP_ROUTE, input.route.to_string());
+    let method = known_method(request.method().as_str());
+    let named = if method == OTHER_METHOD { "HTTP" } else { method };
+    recording.rename(format!("{named} {}", input.route));
+    recording.set(attribute::HTTP_REQUEST_METHOD, method);
+    recording.set(attribute::HTTP_ROUTE, Arc::clone(&input.route));
     recording.set(attribute::URL_PATH, request.uri().path().to_owned());
     recording.set_some(attribute::URL_QUERY, request.uri().query().map(str::to_owned));
     let headers = request.headers();
     let scheme = request.uri().scheme_str().or_else(|| text(headers, "x-forwarded-proto"));
-    recording.set_some(attribute::URL_SCHEME, scheme.map(str::to_owned));
+    recording.set(attribute::URL_SCHEME, if scheme == Some("https") { "https" } else { "http" });
     of_server(recording, request);
     // The front end removes what it does not trust, and adds the peer.
-    if let Some(forwarded) = text(headers, "x-forwarded-for") {
-        let mut hops = forwarded.split(',').map(|hop| hop.trim().to_owned());
-        let client = hops.next();
-        let peer = headers.get_all("x-forwarded-for").iter().next_back();
-        let peer = peer.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-        recording.set_some(attribute::CLIENT_ADDRESS, client);
-        recording.set_some(attribute::NETWORK_PEER_ADDRESS, peer.map(|ip| ip.trim().to_owned()));
-    }
-    recording.set(attribute::NETWORK_PROTOCOL_NAME, "http");
+    let client = text(headers, "x-forwarded-for").and_then(|hops| hops.split(',').next());
+    recording.set_some(attribute::CLIENT_ADDRESS, client.map(|client| client.trim().to_owned()));
     recording.set(attribute::NETWORK_PROTOCOL_VERSION, version(request.version()));
     recording
         .set_some(attribute::USER_AGENT_ORIGINAL, text(headers, USER_AGENT).map(str::to_owned));
