@@ -33,7 +33,7 @@ enum Command {
     Functions(functions::Functions),
     /// Send to queues, and see and empty them
     Queue(queue::Queue),
-    /// Measure a function of a running host
+    /// Measure a function in a process of its own
     Bench(bench::Bench),
     /// See where the last events of a running host went
     Traces(traces::Traces),

@@ -49,8 +49,9 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
     let served = main.block_on(async {
-        let served = run(options, file, &workers, logs, &telemetry).await;
-        telemetry.stop().await;
+        let mut stop = StopSignals::new()?;
+        let served = run(options, file, &workers, logs, &telemetry, &mut stop).await;
+        telemetry.stop(stop.next()).await;
         served
     });
     workers.stop();
@@ -107,8 +108,8 @@ async fn run(
     workers: &Workers,
     logs: Option<Arc<dyn LogSource>>,
     telemetry: &Telemetry,
+    stop: &mut StopSignals,
 ) -> Result<(), Error> {
-    let mut stop = StopSignals::new()?;
     let status = Arc::new(Status::default());
     status.wait_for("functions", "compiling");
     let stopped = CancellationToken::new();
@@ -213,7 +214,7 @@ async fn run(
     });
     let served = tokio::select! {
         served = serving.as_mut() => served,
-        () = drain(&mut stop, &status, &shutdown, &builder, bounds) => serving.await,
+        () = drain(stop, &status, &shutdown, &builder, bounds) => serving.await,
     };
     // Waits for the end of a build.
     builder.stop();

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::manifest_file::ManifestFile;
 use crate::replica;
 
-/// How long the last telemetry may take to go out, for each signal.
+/// How long the last telemetry may take to go out.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
 /// Recording, for as long as the host serves.
@@ -36,11 +36,26 @@ impl Telemetry {
         Ok(Self { otel, recent })
     }
 
-    /// Sends what is left, a bounded time.
-    pub(crate) async fn stop(&self) {
+    /// Sends what is left, a bounded time. One more signal ends the wait.
+    pub(crate) async fn stop(&self, another: impl Future<Output = ()>) {
         let otel = self.otel.clone();
-        // The SDK's threads block; an error says that one of them panicked, and is all there is.
-        let _ = tokio::task::spawn_blocking(move || otel.stop(STOP_MAX)).await;
+        let (sender, sent) = tokio::sync::oneshot::channel();
+        // The SDK blocks, longer than it is told to: on a thread that nobody waits for.
+        std::thread::spawn(move || {
+            otel.stop(STOP_MAX);
+            let _ = sender.send(());
+        });
+        tokio::select! {
+            _ = sent => {}
+            () = tokio::time::sleep(STOP_MAX + STOP_MAX / 3) => {
+                tracing::warn!("not all telemetry was sent");
+            }
+            () = another => {
+                tracing::warn!("second signal, stopped at once");
+                crate::log::flush();
+                std::process::exit(1);
+            }
+        }
     }
 }
 

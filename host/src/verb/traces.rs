@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::Value;
+use wfh_event::gist;
 
 use super::dlq::encoded;
 use crate::client::{AdminOptions, Client};
@@ -62,7 +63,7 @@ fn tree(trace: &Value) -> String {
         let bar = bar(number(span, "offset_ms") / total, duration / total);
         let (name, kind) = (string(span, "name"), string(span, "kind"));
         let error = span.get("error").and_then(Value::as_str);
-        let error = error.map(|error| format!("  ! {}", first_line(error))).unwrap_or_default();
+        let error = error.map(|error| format!("  ! {}", gist(error))).unwrap_or_default();
         text += &format!("{bar} {duration:>10.3} ms  {indent}{name} ({kind}){error}\n");
     }
     text
@@ -75,10 +76,6 @@ fn bar(from: f64, part: f64) -> String {
     let length = ((part * BAR_WIDTH).ceil() as usize).clamp(1, width - before);
     let after = width - before - length;
     format!("|{}{}{}|", " ".repeat(before), "=".repeat(length), " ".repeat(after))
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 fn number(value: &Value, key: &str) -> f64 {

@@ -103,6 +103,9 @@ async fn where_a_token_is_set_the_console_asks_for_it() {
     assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains("sesame"), "{cookie}");
     let session = cookie.split(';').next().unwrap();
     assert_eq!(page(&host, "/", &[("cookie", session)]).await.status, 200);
+    let out = Client::connect(host.admin()).await.unwrap();
+    let out = { out }.send("POST", "/console/logout", &[("cookie", session)], "").await.unwrap();
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "signing out keeps the cookie");
     let api = page(&host, "/v1/functions", &[("cookie", session)]).await;
     assert_eq!(api.status, 401, "a browser's cookie opens the API");
 }

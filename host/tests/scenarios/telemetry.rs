@@ -387,3 +387,55 @@ async fn telemetry_that_cannot_be_is_refused_at_the_start() {
         assert!(ended.stderr.contains("WFH-10"), "{name}={value}: {ended:?}");
     }
 }
+
+#[tokio::test]
+async fn a_collector_that_is_no_url_is_found_by_check() {
+    for endpoint in ["localhost:4318", "ftp://x", "", "http://localhost:4318/v1/traces"] {
+        let telemetry = format!("[telemetry]\notlp_endpoint = \"{endpoint}\"");
+        let ended = Setup::new().function("hello", "hello", "").toml(&telemetry).check().await;
+        assert_eq!(ended.code, Some(1), "{endpoint:?} is taken: {ended:?}");
+        assert!(ended.stderr.contains("otlp_endpoint"), "{endpoint:?}: {ended:?}");
+    }
+}
+
+/// A queue that tries again later shows each try that failed as what it is.
+#[tokio::test]
+async fn a_try_that_is_put_off_shows_why() {
+    let collector = Collector::http().await;
+    let retry = "[function.work.retry]\nattempts = 2\nbackoff = { initial = \"1500ms\", jitter = \"none\" }";
+    let host = exporting(Setup::new(), &collector, "http/protobuf")
+        .unrouted("work", "worker", retry)
+        .route("/work", "work", "mode = \"async\"")
+        .serve()
+        .await;
+    let work = "{\"fail\":\"trap\",\"fail_until\":2}";
+    assert_eq!(host.send("POST", "/work", &[], work).await.status, 202);
+    let tries = || {
+        let spans = collector.spans();
+        spans.into_iter().filter(|span| span.name == "process function:work").collect::<Vec<_>>()
+    };
+    eventually("both tries are exported", async || tries().len() == 2).await;
+    let codes: Vec<_> =
+        tries().iter().map(|span| span.status.as_ref().map_or(0, |s| s.code)).collect();
+    assert_eq!(codes, [2, 0], "the first try must be an error, and the second none");
+    assert_eq!(attributes(&tries()[0].attributes)["error.type"], "trap");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait_for_a_collector() {
+    let stalled = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", stalled.local_addr().unwrap());
+    let mut host = Setup::new()
+        .function("hello", "hello", "")
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &url)
+        .serve()
+        .await;
+    host.get("/hello").await;
+    host.signal(Signal::TERM);
+    host.says("draining").await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
+    let began = std::time::Instant::now();
+    host.signal(Signal::TERM);
+    assert_eq!(host.ends().await.code(), Some(1), "the second signal is not heard");
+    assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+}

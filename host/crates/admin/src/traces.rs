@@ -6,19 +6,16 @@ use std::time::{Duration, SystemTime};
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use wfh_telemetry::{Recent, Span, SpanKind};
 
 use crate::api::Shared;
 use crate::operating::Id;
-use crate::page::Page;
+use crate::page::{Page, limit};
 use crate::params::{Nothing, Params};
 use crate::problem::Problem;
-
-/// The most traces of a listing.
-const TRACES_MAX: usize = 200;
 
 /// A trace, as far as this host saw it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -77,18 +74,27 @@ pub(crate) struct WholeTrace {
     pub(crate) tree: Vec<TraceSpan>,
 }
 
+/// How many.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LastParams {
+    /// Traces at most, 1 to 1000; 100 without it.
+    limit: Option<u16>,
+}
+
 /// The last traces, the newest first. A host keeps a bounded number of spans, and of many traces a
 /// share.
-#[utoipa::path(get, path = "/v1/traces", tag = "traces", responses(
+#[utoipa::path(get, path = "/v1/traces", tag = "traces", params(LastParams), responses(
     (status = 200, description = "The last traces", body = Page<Trace>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(shared): State<Shared>,
-    _: Params<Nothing>,
+    Params(params): Params<LastParams>,
 ) -> Result<Json<Page<Trace>>, Problem> {
-    let items = last(recent(&shared)?, TRACES_MAX);
+    let items = last(recent(&shared)?, limit(params.limit)?);
     Ok(Json(Page { items, next: None }))
 }
 

@@ -14,6 +14,16 @@ pub enum SpanStatus {
     Error,
 }
 
+/// The line of an error that says what it is: the last cause under a backtrace, else the first.
+#[must_use]
+pub fn gist(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match text.contains("Caused by:") {
+        true => lines.next_back().unwrap_or_default(),
+        false => lines.next().unwrap_or_default(),
+    }
+}
+
 /// Why an invocation failed, as far as policy is concerned. Match it exhaustively, without `_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureClass {

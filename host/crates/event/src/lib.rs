@@ -13,7 +13,7 @@ mod target;
 
 pub use code::ErrorCode;
 pub use envelope::{Event, EventError};
-pub use failure::{Failure, FailureClass, SpanStatus};
+pub use failure::{Failure, FailureClass, SpanStatus, gist};
 pub use id::{EventId, InvocationId, ParseInvocationIdError};
 pub use key_part::{JsonPath, JsonPathError, KeyPart};
 pub use name::{

@@ -54,6 +54,14 @@ pub trait Publisher: Send + Sync {
 /// Records that an event was made at `at`, which is its position from now on: what it causes is
 /// below.
 pub fn created(at: &TraceContext, target: &Target, event: &Event) {
+    meters().sent(
+        1,
+        &[
+            KeyValue::new(attribute::MESSAGING_SYSTEM, "wfh"),
+            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, target.to_string()),
+            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "create"),
+        ],
+    );
     let Some(mut recording) = tracer().begin(at, SpanKind::Producer, "") else { return };
     recording.rename(format!("create {target}"));
     recording.set(attribute::MESSAGING_SYSTEM, "wfh");

@@ -9,7 +9,9 @@ use bytesize::ByteSize;
 use ipnet::IpNet;
 
 use crate::SecretSource;
-use crate::read::{gibibytes, hours, kibibytes, mebibytes, millis, minutes, seconds, table, words};
+use crate::read::{
+    Node, Reader, gibibytes, hours, kibibytes, mebibytes, millis, minutes, seconds, table, words,
+};
 
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
@@ -162,6 +164,7 @@ table! {
 
 table! {
     /// Logs, traces and metrics; OTEL_* environment variables win.
+    #[check(endpoint)]
     pub struct Telemetry: Default {
         /// How log lines look; without it `human` on a terminal and `json` elsewhere.
         log_format: Option<LogFormat>,
@@ -185,6 +188,22 @@ table! {
         /// Spans that are kept in memory for `wfh traces` and the console; 0 keeps none.
         trace_ring_spans_max: u32 [0..=1_000_000] = 4_096,
     }
+}
+
+/// A base, to which exporters add the path of each signal.
+fn endpoint(telemetry: &Telemetry, node: &Node<'_>, reader: &mut Reader<'_>) {
+    let Some(text) = &telemetry.otlp_endpoint else { return };
+    let parsed = url::Url::parse(text).ok();
+    let told = match parsed {
+        Some(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
+            if !url.path().ends_with("/v1/traces") {
+                return;
+            }
+            "the path of a signal is added by itself; expected the collector alone"
+        }
+        _ => "expected a URL such as \"http://localhost:4318\"",
+    };
+    reader.report_at(node, "otlp_endpoint", format!("{text:?}: {told}"));
 }
 
 words! {

@@ -1,6 +1,8 @@
 //! Log records, each with the trace it belongs to.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
@@ -17,18 +19,25 @@ const TRACE_ID: &str = "trace_id";
 const SPAN_ID: &str = "span_id";
 
 /// Sends what is logged.
-pub struct LogLayer(SdkLogger);
+pub struct LogLayer {
+    logger: SdkLogger,
+    stopped: Arc<AtomicBool>,
+}
 
 impl LogLayer {
-    pub(crate) fn new(provider: &SdkLoggerProvider) -> Self {
-        Self(provider.logger(SCOPE))
+    pub(crate) fn new(provider: &SdkLoggerProvider, stopped: Arc<AtomicBool>) -> Self {
+        Self { logger: provider.logger(SCOPE), stopped }
     }
 }
 
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if self.stopped.load(Ordering::Relaxed) {
+            return;
+        }
         let metadata = event.metadata();
-        let mut fields = Fields { record: self.0.create_log_record(), trace: None, span: None };
+        let mut fields =
+            Fields { record: self.logger.create_log_record(), trace: None, span: None };
         event.record(&mut fields);
         let Fields { mut record, trace, span } = fields;
         if let Some(trace) = trace {
@@ -38,7 +47,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         record.set_target(metadata.target());
         record.set_severity_number(severity(*metadata.level()));
         record.set_severity_text(metadata.level().as_str());
-        self.0.emit(record);
+        self.logger.emit(record);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The SDK's providers, made and ended together.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, global};
@@ -22,6 +23,8 @@ pub struct Otel {
     metrics: SdkMeterProvider,
     spans: Option<Arc<BatchSpanProcessor>>,
     logs: Option<SdkLoggerProvider>,
+    /// Nothing is taken any more.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Otel {
@@ -61,7 +64,7 @@ impl Otel {
             }
             false => None,
         };
-        Ok(Self { registry, metrics, spans, logs })
+        Ok(Self { registry, metrics, spans, logs, stopped: Arc::default() })
     }
 
     /// What takes spans, if they go out.
@@ -74,7 +77,7 @@ impl Otel {
     /// What takes log records, if they go out.
     #[must_use]
     pub fn log_layer(&self) -> Option<LogLayer> {
-        self.logs.as_ref().map(LogLayer::new)
+        self.logs.as_ref().map(|logs| LogLayer::new(logs, Arc::clone(&self.stopped)))
     }
 
     /// All metrics in Prometheus' text format.
@@ -86,15 +89,18 @@ impl Otel {
         encoded.map_err(|error| OtelError::Metrics(error.to_string()))
     }
 
-    /// Sends what is left, and stops. It blocks, `longest` at most for each signal.
+    /// Sends what is left, and stops: all signals at once. It blocks, about `longest`.
     pub fn stop(&self, longest: Duration) {
-        if let Some(spans) = &self.spans {
-            say(spans.shutdown_with_timeout(longest), "spans");
-        }
-        if let Some(logs) = &self.logs {
-            say(logs.shutdown_with_timeout(longest), "log records");
-        }
-        say(self.metrics.shutdown_with_timeout(longest), "metrics");
+        self.stopped.store(true, Ordering::Relaxed);
+        std::thread::scope(|threads| {
+            threads.spawn(|| say(self.metrics.shutdown_with_timeout(longest), "metrics"));
+            if let Some(logs) = &self.logs {
+                threads.spawn(|| say(logs.shutdown_with_timeout(longest), "log records"));
+            }
+            if let Some(spans) = &self.spans {
+                say(spans.shutdown_with_timeout(longest), "spans");
+            }
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::KeyValue;
@@ -11,6 +12,13 @@ use crate::{TraceContext, attribute};
 
 /// The most links of one span.
 pub const LINKS_MAX: usize = 128;
+
+/// The longest text of a span; what callers send may be longer.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+}
 
 /// A span that has ended.
 #[derive(Debug, Clone)]
@@ -64,7 +72,13 @@ impl Recording {
 
     /// Notes an attribute.
     pub fn set(&mut self, name: &'static str, value: impl Into<opentelemetry::Value>) {
-        self.span.attributes.push(KeyValue::new(name, value.into()));
+        let value = match value.into() {
+            opentelemetry::Value::String(text) if text.as_str().len() > TEXT_BYTES_MAX => {
+                cut(text.as_str()).to_owned().into()
+            }
+            other => other,
+        };
+        self.span.attributes.push(KeyValue::new(name, value));
     }
 
     /// Notes an attribute if there is one.
@@ -98,7 +112,11 @@ impl Recording {
 
     /// The same, when the type of the error is noted already.
     pub fn failed(&mut self, detail: impl Into<Cow<'static, str>>) {
-        self.span.error = Some(detail.into());
+        let detail: Cow<'static, str> = detail.into();
+        self.span.error = Some(match detail.len() > TEXT_BYTES_MAX {
+            true => cut(&detail).to_owned().into(),
+            false => detail,
+        });
     }
 
     /// Where it stands.
@@ -127,6 +145,8 @@ pub struct Phases {
     guest_ns: AtomicU64,
     settle_ns: AtomicU64,
     is_cold: AtomicBool,
+    /// The class and the text of the last try that failed.
+    failed: Mutex<Option<(&'static str, String)>>,
 }
 
 impl Phases {
@@ -149,6 +169,20 @@ impl Phases {
     /// Settling took this time.
     pub fn settled(&self, time: Duration) {
         add(&self.settle_ns, time);
+    }
+
+    /// A try failed.
+    pub fn failed(&self, class: &'static str, detail: &str) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = Some((class, detail.to_owned()));
+    }
+
+    /// Says that the call itself failed as its last try did: it was put off.
+    pub fn put_off(&self, recording: &mut Recording) {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((class, detail)) = failed {
+            recording.fail(class, detail);
+        }
     }
 
     /// Whether a sandbox was made for the call.
@@ -177,4 +211,21 @@ impl Phases {
 fn add(phase: &AtomicU64, time: Duration) {
     let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     phase.fetch_add(nanoseconds, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_a_character() {
+        let at = TraceContext::root();
+        let mut recording = Recording::new(at, "x".into(), SpanKind::Server, true);
+        recording.set(attribute::URL_PATH, "é".repeat(5_000));
+        recording.fail("trap", "é".repeat(5_000));
+        let span = recording.into_span();
+        let lengths = span.attributes.iter().map(|pair| pair.value.as_str().len());
+        assert_eq!(lengths.collect::<Vec<_>>(), [1_024, 4]);
+        assert_eq!(span.error.unwrap().len(), 1_024);
+    }
 }

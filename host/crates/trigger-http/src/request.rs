@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
@@ -16,6 +16,8 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const OWN_PREFIX: &str = "wfh-";
+/// What the admin port's console sets.
+const CONSOLE_COOKIE: &[u8] = b"wfh_console=";
 const EVENT_KEY: &str = "wfh-event-key";
 const PATH_PREFIX: &str = "wfh-path-";
 
@@ -74,6 +76,7 @@ pub(crate) fn prepare<'p>(
 ) -> Result<(), &'static str> {
     drop_hop_by_hop(&mut head.headers);
     drop_own(&mut head.headers);
+    drop_own_cookie(&mut head.headers);
     forward(&mut head.headers, peer);
     for (name, value) in parameters {
         let name = HeaderName::from_str(&format!("{PATH_PREFIX}{name}"));
@@ -117,6 +120,29 @@ fn drop_own(headers: &mut HeaderMap) {
         for name in own {
             headers.remove(name);
         }
+    }
+}
+
+/// Browsers send cookies of one port of a host to the others: that of the console is no guest's
+/// business.
+fn drop_own_cookie(headers: &mut HeaderMap) {
+    let is_own = |pair: &[u8]| pair.trim_ascii_start().starts_with(CONSOLE_COOKIE);
+    let pairs = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_own);
+    if !headers.get_all(COOKIE).iter().any(pairs) {
+        return;
+    }
+    let kept: Vec<Vec<u8>> = headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter(|pair| !is_own(pair))
+        .map(|pair| pair.trim_ascii().to_vec())
+        .collect();
+    headers.remove(COOKIE);
+    if let Ok(value) = HeaderValue::from_bytes(&kept.join(&b"; "[..]))
+        && !value.is_empty()
+    {
+        headers.insert(COOKIE, value);
     }
 }
 

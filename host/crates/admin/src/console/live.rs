@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 use askama::Template;
+use wfh_event::gist;
 use wfh_invoke::{BreakerState, FunctionState, FunctionStatus, LetterFilter};
 use wfh_telemetry::attribute;
 
@@ -127,7 +128,7 @@ pub(super) async fn letters(shared: &Shared) -> Result<String, Problem> {
         id: letter.id,
         function: letter.function,
         class: letter.class,
-        detail: letter.detail.lines().next().unwrap_or_default().to_owned(),
+        detail: gist(&letter.detail).to_owned(),
         attempts: letter.attempts,
         dead_at: time(letter.dead_at_ms),
     };

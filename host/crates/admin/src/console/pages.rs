@@ -10,8 +10,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use futures_util::stream::{self, Stream, StreamExt};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{assets, live, session};
@@ -65,7 +65,10 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/console/events", get(events))
         .route("/console/traces/{id}", get(trace))
         .route("/console/dead-letters/{id}/redrive", post(redrive))
+        .route("/console", get(async || Redirect::to("/")))
+        .route("/console/", get(async || Redirect::to("/")))
         .route("/console/login", get(session::ask).post(session::login))
+        .route("/console/logout", post(session::logout))
         .route("/console/assets/{name}", get(assets::asset))
 }
 
@@ -73,6 +76,7 @@ pub(crate) fn routes() -> Router<Shared> {
 #[template(path = "overview.html")]
 struct Overview {
     state: String,
+    signed_in: bool,
     live: String,
     letters: String,
 }
@@ -88,7 +92,8 @@ async fn overview(State(shared): State<Shared>) -> Result<Html, Problem> {
         }
     };
     let (live, letters) = (live::live(&shared).await?, live::letters(&shared).await?);
-    Html::of(&Overview { state, live, letters })
+    let signed_in = shared.config.token.is_some();
+    Html::of(&Overview { state, signed_in, live, letters })
 }
 
 #[derive(Template)]
@@ -116,12 +121,16 @@ struct SpanRow {
     attributes: Vec<(String, String)>,
 }
 
-async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Html, Problem> {
+#[derive(Template)]
+#[template(path = "gone.html")]
+struct Gone {
+    id: String,
+}
+
+async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
     let found = shared.sources.recent.as_deref().and_then(|recent| traces::whole(recent, &id));
     let Some(mut whole) = found else {
-        return Err(Problem::not_found(format!(
-            "the trace {id} is not known here, or not any more"
-        )));
+        return Ok((StatusCode::NOT_FOUND, Html::of(&Gone { id })?).into_response());
     };
     let total = whole.trace.duration_ms.max(0.001);
     let part = |ms: f64| ms / total * BAR_WIDTH;
@@ -138,7 +147,7 @@ async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Html, Problem
         span,
     };
     let rows = std::mem::take(&mut whole.tree).into_iter().map(row).collect();
-    Html::of(&TracePage { whole, rows })
+    Ok(Html::of(&TracePage { whole, rows })?.into_response())
 }
 
 /// A form's own request: the guard has seen that it comes from a page of ours.

@@ -1,5 +1,7 @@
 //! Who may see the console: where a token is set, whoever has shown it to the sign-in page.
 
+use std::sync::LazyLock;
+
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
@@ -17,7 +19,7 @@ const NAME: &str = "wfh_console";
 
 /// Whether a path is the console's.
 pub(crate) fn is_page(path: &str) -> bool {
-    path == "/" || path.starts_with("/console/")
+    path == "/" || path == "/console" || path.starts_with("/console/")
 }
 
 /// Whether a request for a page may see it: everybody may see the sign-in page and what it looks
@@ -28,10 +30,22 @@ pub(crate) fn is_signed_in(config: &AdminConfig, path: &str, headers: &HeaderMap
         || config.token.as_ref().is_none_or(|token| cookie(headers, &value(token.secret())))
 }
 
+/// How long a browser keeps it, in seconds.
+const KEPT_S: u32 = 12 * 3_600;
+
+/// New with each start, so that no cookie outlives the process.
+static SALT: LazyLock<[u8; 32]> = LazyLock::new(|| {
+    let mut salt = [0; 32];
+    // A system without randomness starts no TLS and no store either; an equal salt still needs the
+    // token.
+    let _ = getrandom::fill(&mut salt);
+    salt
+});
+
 /// What stands for the token in a browser: it opens the pages and nothing else, and the token does
 /// not follow from it.
 fn value(token: &str) -> String {
-    let digest = Sha256::new().chain_update(b"wfh console\n").chain_update(token).finalize();
+    let digest = Sha256::new().chain_update(*SALT).chain_update(token).finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -67,8 +81,16 @@ pub(crate) async fn login(
         }
         return Ok(login_page(true)?.into_response());
     }
-    let cookie = format!("{NAME}={}; Path=/; HttpOnly; SameSite=Strict", value(token.secret()));
-    Ok(([(SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+    Ok(([(SET_COOKIE, set(&value(token.secret()), KEPT_S))], Redirect::to("/")).into_response())
+}
+
+/// Signs out.
+pub(crate) async fn logout() -> Response {
+    ([(SET_COOKIE, set("", 0))], Redirect::to("/console/login")).into_response()
+}
+
+fn set(value: &str, kept_s: u32) -> String {
+    format!("{NAME}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={kept_s}")
 }
 
 #[cfg(test)]

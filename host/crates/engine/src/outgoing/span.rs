@@ -11,7 +11,7 @@ use wfh_telemetry::{
 /// A request under way, until the head of its answer.
 pub(super) struct Sending {
     began: Instant,
-    /// Of the span and of the metric.
+    /// Of the span and of the metric: a port that a guest chooses must not make series.
     about: Vec<KeyValue>,
     recording: Option<Recording>,
 }
@@ -28,12 +28,12 @@ impl Sending {
             // A query may hold secrets; credentials in a URI are never sent.
             let path = uri.path();
             recording.set(attribute::URL_FULL, format!("{scheme}://{host}:{port}{path}"));
+            recording.set(attribute::SERVER_PORT, i64::from(port));
             recording
         });
         let about = vec![
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, method),
             KeyValue::new(attribute::SERVER_ADDRESS, host),
-            KeyValue::new(attribute::SERVER_PORT, i64::from(port)),
             KeyValue::new(attribute::URL_SCHEME, scheme),
         ];
         Self { began: Instant::now(), about, recording }

@@ -128,6 +128,9 @@ impl<I: Invoke + 'static> Call<'_, I> {
         }
         let now_ms = self.now_ms();
         let begun = !super::retry::never_began(failure.class);
+        if let Some(phases) = &self.head.phases {
+            phases.failed(failure.class.as_str(), &failure.detail);
+        }
         if begun {
             job.progress.failed(now_ms, failure.class, &failure.detail);
         }

@@ -97,7 +97,11 @@ impl Running {
             match outcome {
                 Outcome::Failed(failure) => self.failed(failure),
                 Outcome::Done(_) => done += 1,
-                Outcome::Deferred { .. } => {}
+                Outcome::Deferred { .. } => {
+                    if let Some((recording, phases)) = &mut self.span {
+                        phases.put_off(recording);
+                    }
+                }
             }
         }
         if done > 0 {

@@ -29,6 +29,24 @@ fn hop_by_hop_headers_and_those_they_list_end_here() {
 }
 
 #[test]
+fn the_consoles_cookie_is_no_guests_business() {
+    for (sent, kept) in [
+        (&["wfh_console=secret"][..], None),
+        (&["a=b; wfh_console=secret; c=d"], Some("a=b; c=d")),
+        (&["a=b", "wfh_console=secret"], Some("a=b")),
+        (&["not_wfh_console=x; c=d"], Some("not_wfh_console=x; c=d")),
+    ] {
+        let mut request = Request::get("/").header("host", "h");
+        for cookie in sent {
+            request = request.header("cookie", *cookie);
+        }
+        let head = prepared(request.body(()).unwrap(), &stranger());
+        let found = head.headers.get("cookie").map(|value| value.to_str().unwrap());
+        assert_eq!(found, kept, "{sent:?}");
+    }
+}
+
+#[test]
 fn a_client_cannot_speak_in_the_hosts_name() {
     let request = Request::get("/")
         .header("host", "h")
