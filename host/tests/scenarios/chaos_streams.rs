@@ -104,8 +104,10 @@ async fn replicas_that_are_killed_and_join_lose_nothing() {
     let kafka = Arc::new(Kafka::start(1));
     kafka.topic("chaos", PARTITIONS).await;
     let (redis, recorder) = (Redis::start(), Recorder::start().await);
-    let serve = async || setup(&kafka, &redis, &recorder).serve().await;
-    let mut hosts = vec![serve().await, serve().await];
+    let beside = async |host: &Host| setup(&kafka, &redis, &recorder).beside(host).serve().await;
+    let first = setup(&kafka, &redis, &recorder).serve().await;
+    let second = beside(&first).await;
+    let mut hosts = vec![first, second];
     let stop = CancellationToken::new();
     let producing = produce(Arc::clone(&kafka), stop.clone());
     for round in 0..rounds() {
@@ -117,7 +119,8 @@ async fn replicas_that_are_killed_and_join_lose_nothing() {
         } else {
             drop(gone);
         }
-        hosts.push(serve().await);
+        let next = beside(&hosts[0]).await;
+        hosts.push(next);
     }
     stop.cancel();
     let sent = producing.await.unwrap();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{Host, Recorder, Redis, Setup, eventually, eventually_within, wfh};
 
@@ -85,7 +86,7 @@ async fn batches_and_filters_work_as_on_kafka() {
 }
 
 /// Sends while hosts are killed, and counts.
-async fn survives_kills(trigger: &str, send: impl Fn(&Redis, usize)) -> (Redis, Recorder) {
+async fn survives_kills(trigger: &str, send: impl Fn(&Redis, usize)) -> (TempDir, Host, Redis) {
     const KILLS: usize = 4;
     const SENT: usize = 60;
     let (redis, recorder) = (Redis::start(), Recorder::start().await);
@@ -115,7 +116,8 @@ async fn survives_kills(trigger: &str, send: impl Fn(&Redis, usize)) -> (Redis, 
     assert_eq!(emitted, (KILLS * SENT) as u64, "an event was emitted twice");
     // Calls at once: the function's share of 64.
     assert!(repeated <= KILLS * 64, "{repeated} repeats");
-    (redis, recorder)
+    // It acknowledges what it settled last.
+    (data, host, redis)
 }
 
 fn emitting(n: usize) -> Value {
@@ -124,7 +126,7 @@ fn emitting(n: usize) -> Value {
 
 #[tokio::test]
 async fn kills_lose_no_entry_of_a_stream() {
-    let (redis, _) = survives_kills(STREAM, |redis, n| {
+    let (_data, _host, redis) = survives_kills(STREAM, |redis, n| {
         redis.work("jobs", &emitting(n));
     })
     .await;
@@ -133,7 +135,7 @@ async fn kills_lose_no_entry_of_a_stream() {
 
 #[tokio::test]
 async fn kills_lose_no_element_of_a_list() {
-    let (redis, _) = survives_kills(LIST, |redis, n| {
+    let (_data, _host, redis) = survives_kills(LIST, |redis, n| {
         redis.ask(&["LPUSH", "jobs", &emitting(n).to_string()]);
     })
     .await;

@@ -106,7 +106,11 @@ async fn a_rolling_restart_fails_no_request_and_loses_no_event() {
     let (proxy, stop) = (Proxy::default(), CancellationToken::new());
     let mut hosts = Vec::new();
     for index in 0..REPLICAS {
-        let host = setup(&kafka, &redis, &recorder).serve().await;
+        let setup = setup(&kafka, &redis, &recorder);
+        let host = match hosts.first() {
+            Some(first) => setup.beside(first).serve().await,
+            None => setup.serve().await,
+        };
         proxy.replace(index, &host);
         hosts.push(host);
     }
@@ -150,7 +154,7 @@ async fn a_rolling_restart_fails_no_request_and_loses_no_event() {
         let index = round % REPLICAS;
         hosts[index].signal(Signal::TERM);
         assert_eq!(hosts[index].ends().await.code(), Some(0), "a replica did not drain");
-        let next = setup(&kafka, &redis, &recorder).serve().await;
+        let next = setup(&kafka, &redis, &recorder).beside(&hosts[index]).serve().await;
         proxy.replace(index, &next);
         hosts[index] = next;
     }
