@@ -25,7 +25,9 @@ use memory::MemoryState;
 
 /// An engine whose functions share what is in `memory`.
 pub(crate) struct Host {
-    engine: Engine,
+    /// Never dropped: on a busy machine a guest moves to threads of the engine, and a test may hold
+    /// no more than its function by then.
+    engine: &'static Engine,
     pub(crate) memory: Arc<MemoryState>,
 }
 
@@ -34,7 +36,8 @@ impl Host {
         let memory = Arc::new(MemoryState::default());
         let capabilities =
             Capabilities { state: Some(memory.clone()), publisher: Some(memory.clone()) };
-        Self { engine: Engine::new(config(capabilities)).unwrap(), memory }
+        let engine = Engine::new(config(capabilities)).unwrap();
+        Self { engine: Box::leak(Box::new(engine)), memory }
     }
 
     /// A function `f` made of a guest, granted what `grant` says.
