@@ -71,15 +71,9 @@ static WORLD: LazyLock<(Runtime, Api)> = LazyLock::new(|| {
         invocations_ttl: Duration::from_secs(60),
         dead_letters_ttl: Duration::from_secs(60),
     };
-    let sources = Sources {
-        status: Arc::new(Status::default()),
-        dispatcher: Dispatcher::new(Router::default()),
-        operator: Some(Operator::new(durability)),
-        logs: None,
-        metrics: None,
-        recent: None,
-        workers: Vec::new(),
-    };
+    let operator = Some(Operator::new(durability));
+    let (status, dispatcher) = (Arc::new(Status::default()), Dispatcher::new(Router::default()));
+    let sources = Sources { operator, ..Sources::new(status, dispatcher) };
     let config = AdminConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         token: None,

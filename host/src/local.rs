@@ -51,15 +51,7 @@ impl Local {
             Deployment::new(engine, &file.manifest, called, shown, Some(durability));
         deployment.apply(&file)?;
         drop(entered);
-        let sources = Sources {
-            status,
-            dispatcher,
-            operator: None,
-            logs: None,
-            metrics: None,
-            recent: None,
-            workers: Vec::new(),
-        };
+        let sources = Sources::new(status, dispatcher);
         let api = Api::new(unbounded(&file), sources, CancellationToken::new());
         Ok(Self { runtime, api, _deployment: deployment })
     }

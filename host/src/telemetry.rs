@@ -90,7 +90,7 @@ fn config(file: &ManifestFile, data_dir: &Path) -> Result<OtelConfig, Error> {
             metrics: wanted(Signal::Metrics),
             logs: wanted(Signal::Logs),
         },
-        tls: tls_client(),
+        tls: tls_client,
     })
 }
 

@@ -46,6 +46,22 @@ pub struct Sources {
     pub workers: Vec<Handle>,
 }
 
+impl Sources {
+    /// Of a host that keeps nothing.
+    #[must_use]
+    pub fn new(status: Arc<Status>, dispatcher: Dispatcher) -> Self {
+        Self {
+            status,
+            dispatcher,
+            operator: None,
+            logs: None,
+            metrics: None,
+            recent: None,
+            workers: Vec::new(),
+        }
+    }
+}
+
 /// A bearer token. It is never printed.
 #[derive(Clone)]
 pub struct Token(Arc<str>);

@@ -6,6 +6,7 @@
 
 mod body;
 mod cloud_event;
+mod cookie;
 mod dispatcher;
 mod durable;
 mod forward;
@@ -31,6 +32,7 @@ pub use cloud_event::{
     STREAM_CONTENT_TYPE, STREAM_HOPS, event_from_request, event_from_structured, is_structured,
     response_from_reply, stream_attributes,
 };
+pub use cookie::CONSOLE_COOKIE;
 pub use dispatcher::{Dispatcher, FunctionPolicy, Router, Slot, Stack, Stacked, WeakDispatcher};
 pub use durable::{
     Accepted, Acceptor, DEAD_LETTERS, DeadLetter, Delivery, Destinations, Durability, Durable,

@@ -54,25 +54,30 @@ pub trait Publisher: Send + Sync {
 /// Records that an event was made at `at`, which is its position from now on: what it causes is
 /// below.
 pub fn created(at: &TraceContext, target: &Target, event: &Event) {
-    meters().sent(
-        1,
-        &[
-            KeyValue::new(attribute::MESSAGING_SYSTEM, "wfh"),
-            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, target.to_string()),
-            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "create"),
-        ],
-    );
+    let about = messaging("wfh", target.to_string(), "create");
+    meters().sent(1, &about);
     let Some(mut recording) = tracer().begin(at, SpanKind::Producer, "") else { return };
     recording.rename(format!("create {target}"));
-    recording.set(attribute::MESSAGING_SYSTEM, "wfh");
-    recording.set(attribute::MESSAGING_DESTINATION_NAME, target.to_string());
-    recording.set(attribute::MESSAGING_OPERATION_NAME, "create");
+    about.into_iter().for_each(|pair| recording.set_pair(pair));
     recording.set(attribute::MESSAGING_OPERATION_TYPE, "create");
     recording.set(attribute::MESSAGING_MESSAGE_ID, event.id.to_string());
     recording.set(attribute::CLOUDEVENTS_EVENT_ID, event.id.to_string());
     recording.set(attribute::CLOUDEVENTS_EVENT_SOURCE, event.source.clone());
     recording.set(attribute::CLOUDEVENTS_EVENT_TYPE, event.r#type.clone());
     recording.end();
+}
+
+/// What spans and metrics of messaging have in common.
+pub(crate) fn messaging(
+    system: &'static str,
+    destination: String,
+    operation: &'static str,
+) -> [KeyValue; 3] {
+    [
+        KeyValue::new(attribute::MESSAGING_SYSTEM, system),
+        KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, destination),
+        KeyValue::new(attribute::MESSAGING_OPERATION_NAME, operation),
+    ]
 }
 
 /// The span of an event that goes to a server outside; its position is the one that is sent along.
@@ -85,11 +90,7 @@ impl Sending {
     /// Sends `item` to `destination` in a system such as `kafka`.
     #[must_use]
     pub fn begin(item: &Item, system: &'static str, destination: &str) -> Self {
-        let about = [
-            KeyValue::new(attribute::MESSAGING_SYSTEM, system),
-            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, destination.to_owned()),
-            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, "send"),
-        ];
+        let about = messaging(system, destination.to_owned(), "send");
         let begun = item.trace.as_ref().and_then(|at| tracer().begin(at, SpanKind::Producer, ""));
         let recording = begun.map(|mut recording| {
             recording.rename(format!("send {destination}"));

@@ -91,12 +91,6 @@ impl Status {
         };
     }
 
-    /// Forgets the parts of a trigger that has ended.
-    pub fn forget_lags(&self, trigger: &str) {
-        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
-        lags.retain(|part, _| part.trigger != trigger);
-    }
-
     /// How far sources outside are ahead.
     #[must_use]
     pub fn lags(&self) -> Vec<(SourcePart, u64)> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// What of a process goes out, and where to.
-#[derive(Clone)]
 pub struct OtelConfig {
     /// `service.name`, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise.
     pub service_name: String,
@@ -19,8 +18,9 @@ pub struct OtelConfig {
     pub protocol: Protocol,
     /// What is sent to it.
     pub signals: Signals,
-    /// For collectors behind `https` that speak HTTP.
-    pub tls: Arc<rustls::ClientConfig>,
+    /// For collectors behind `https` that speak HTTP; made when there is one, since reading the
+    /// system's roots takes a while.
+    pub tls: fn() -> Arc<rustls::ClientConfig>,
 }
 
 /// How a collector is spoken to.

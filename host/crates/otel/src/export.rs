@@ -1,5 +1,7 @@
 //! Exporters of the three signals, for either protocol.
 
+use std::cell::OnceCell;
+
 use opentelemetry_otlp::{
     ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
 };
@@ -11,7 +13,8 @@ use crate::{OtelConfig, OtelError, Protocol};
 /// Makes exporters. It MUST be used inside a runtime, which sends for them.
 pub(crate) struct Exporters<'c> {
     config: &'c OtelConfig,
-    client: Client,
+    /// Made by the first exporter that speaks HTTP.
+    client: OnceCell<Client>,
 }
 
 /// The same for each signal: its builder, and the path of its requests.
@@ -27,8 +30,7 @@ macro_rules! exporter {
                     }
                 }
                 Protocol::HttpProtobuf => {
-                    let builder =
-                        $exporter::builder().with_http().with_http_client(self.client.clone());
+                    let builder = $exporter::builder().with_http().with_http_client(self.client());
                     match &self.config.endpoint {
                         // The variable is a base, and so is the manifest's.
                         Some(endpoint) => {
@@ -46,7 +48,12 @@ macro_rules! exporter {
 
 impl<'c> Exporters<'c> {
     pub(crate) fn new(config: &'c OtelConfig) -> Self {
-        Self { config, client: Client::new(Handle::current(), &config.tls) }
+        Self { config, client: OnceCell::new() }
+    }
+
+    fn client(&self) -> Client {
+        let make = || Client::new(Handle::current(), &(self.config.tls)());
+        self.client.get_or_init(make).clone()
     }
 
     exporter!(spans, SpanExporter, "/v1/traces");

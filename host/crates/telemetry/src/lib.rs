@@ -15,9 +15,9 @@ mod tracer;
 
 pub use context::{BAGGAGE, TRACEPARENT, TRACESTATE, TraceContext};
 pub use meters::{CallMeters, Meters, SandboxMeters, meter, meters};
-pub use names::{CONVENTIONS, OTHER_METHOD, SCHEMA_URL, SCOPE, attribute, known_method, metric};
+pub use names::{OTHER_METHOD, SCHEMA_URL, SCOPE, attribute, http_version, known_method, metric};
 pub use opentelemetry::KeyValue;
 pub use random::random_u64;
 pub use recent::Recent;
-pub use span::{LINKS_MAX, Phases, Recording, Span, SpanKind};
+pub use span::{Phases, Recording, Span, SpanKind};
 pub use tracer::{Sampler, SpanExport, Tracer, tracer};

@@ -1,8 +1,8 @@
 //! How attributes, metrics and span names are spelled: OpenTelemetry semantic conventions 1.44, and
 //! our own below `wfh.`. Each is written here once.
 
-/// The version of the conventions.
-pub const CONVENTIONS: &str = "1.44.0";
+use http::Version;
+
 /// The schema that exported telemetry names.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// The instrumentation scope of everything that the host itself records.
@@ -17,6 +17,17 @@ pub fn known_method(method: &str) -> &'static str {
     const KNOWN: &[&str] =
         &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     KNOWN.iter().find(|known| **known == method).copied().unwrap_or(OTHER_METHOD)
+}
+
+/// A version of HTTP as attributes have it.
+#[must_use]
+pub fn http_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
 }
 
 /// Declares constants and lists them, so that a test compares all with the conventions.

@@ -11,7 +11,7 @@ pub use opentelemetry::trace::SpanKind;
 use crate::{TraceContext, attribute};
 
 /// The most links of one span.
-pub const LINKS_MAX: usize = 128;
+const LINKS_MAX: usize = 128;
 
 /// The longest text of a span; what callers send may be longer.
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -72,13 +72,7 @@ impl Recording {
 
     /// Notes an attribute.
     pub fn set(&mut self, name: &'static str, value: impl Into<opentelemetry::Value>) {
-        let value = match value.into() {
-            opentelemetry::Value::String(text) if text.as_str().len() > TEXT_BYTES_MAX => {
-                cut(text.as_str()).to_owned().into()
-            }
-            other => other,
-        };
-        self.span.attributes.push(KeyValue::new(name, value));
+        self.set_pair(KeyValue::new(name, value));
     }
 
     /// Notes an attribute if there is one.
@@ -89,7 +83,12 @@ impl Recording {
     }
 
     /// Notes an attribute that metrics have as well.
-    pub fn set_pair(&mut self, pair: KeyValue) {
+    pub fn set_pair(&mut self, mut pair: KeyValue) {
+        if let opentelemetry::Value::String(text) = &pair.value
+            && text.as_str().len() > TEXT_BYTES_MAX
+        {
+            pair.value = cut(text.as_str()).to_owned().into();
+        }
         self.span.attributes.push(pair);
     }
 
@@ -117,12 +116,6 @@ impl Recording {
             true => cut(&detail).to_owned().into(),
             false => detail,
         });
-    }
-
-    /// Where it stands.
-    #[must_use]
-    pub fn at(&self) -> &TraceContext {
-        &self.span.at
     }
 
     /// It ends now.

@@ -10,14 +10,13 @@ use http::header::{
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use ipnet::IpNet;
+use wfh_invoke::CONSOLE_COOKIE;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const OWN_PREFIX: &str = "wfh-";
-/// What the admin port's console sets.
-const CONSOLE_COOKIE: &[u8] = b"wfh_console=";
 const EVENT_KEY: &str = "wfh-event-key";
 const PATH_PREFIX: &str = "wfh-path-";
 
@@ -126,7 +125,10 @@ fn drop_own(headers: &mut HeaderMap) {
 /// Browsers send cookies of one port of a host to the others: that of the console is no guest's
 /// business.
 fn drop_own_cookie(headers: &mut HeaderMap) {
-    let is_own = |pair: &[u8]| pair.trim_ascii_start().starts_with(CONSOLE_COOKIE);
+    let is_own = |pair: &[u8]| {
+        let rest = pair.trim_ascii_start().strip_prefix(CONSOLE_COOKIE.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"="))
+    };
     let pairs = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_own);
     if !headers.get_all(COOKIE).iter().any(pairs) {
         return;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Method, Version};
-use wfh_telemetry::{KeyValue, attribute, known_method, meters};
+use wfh_telemetry::{KeyValue, attribute, http_version, known_method, meters};
 
 /// A request under way. Dropped when its answer is out, or given up.
 pub(crate) struct Served {
@@ -20,7 +20,7 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn begin(method: &Method, version: Version, is_tls: bool) -> Self {
-        let (method, version) = (known_method(method.as_str()), spelled(version));
+        let (method, version) = (known_method(method.as_str()), http_version(version));
         let scheme = if is_tls { "https" } else { "http" };
         Self { began: Instant::now(), method, version, scheme, route: None, status: 0 }
     }
@@ -42,13 +42,5 @@ impl Drop for Served {
         // Only errors of this side have the last one.
         let pairs = if status >= 500 { pairs.as_slice() } else { pairs.split_at(5).0 };
         meters().request_served(self.began.elapsed(), pairs);
-    }
-}
-
-fn spelled(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "2",
-        Version::HTTP_10 => "1.0",
-        _ => "1.1",
     }
 }

@@ -83,14 +83,12 @@ impl List {
         Ok(all)
     }
 
-    /// What consumers had taken that are silent.
     /// What nobody has taken; what runs stands in lists of its consumers.
     pub(crate) async fn lag(&self, link: &mut Link) -> RedisResult<u64> {
-        let mut length = redis::cmd("LLEN");
-        length.arg(&self.origin.key);
-        number(link.ask(&length).await?)
+        number(link.ask(cmd("LLEN").arg(&self.origin.key)).await?)
     }
 
+    /// What consumers had taken that are silent.
     pub(crate) async fn reclaim(&self, link: &mut Link, count: usize) -> RedisResult<Vec<Read>> {
         let mut all = cmd("ZRANGE");
         let consumers = array(link.ask(all.arg(self.own("consumers")).arg(0).arg(-1)).await?)?;

@@ -79,15 +79,7 @@ fn api(config: AdminConfig) -> Api {
     let mut router = Router::default();
     router.insert(Target::Function("a".parse().unwrap()), Stacked::of(Arc::new(Echo)));
     let dispatcher = Dispatcher::new(router);
-    let sources = Sources {
-        status: host,
-        dispatcher,
-        operator: None,
-        logs: None,
-        metrics: None,
-        recent: None,
-        workers: Vec::new(),
-    };
+    let sources = Sources::new(host, dispatcher);
     Api::new(config, sources, CancellationToken::new())
 }
 

@@ -9,13 +9,12 @@ use http::header::{COOKIE, SET_COOKIE};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use wfh_invoke::CONSOLE_COOKIE;
 
 use super::pages::{Html, login_page};
 use crate::AdminConfig;
 use crate::api::Shared;
 use crate::problem::Problem;
-
-const NAME: &str = "wfh_console";
 
 /// Whether a path is the console's.
 pub(crate) fn is_page(path: &str) -> bool {
@@ -53,7 +52,7 @@ fn cookie(headers: &HeaderMap, expected: &str) -> bool {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut shown = cookies.flat_map(|all| all.split(';')).filter_map(|one| {
         let (name, value) = one.trim().split_once('=')?;
-        (name == NAME).then_some(value)
+        (name == CONSOLE_COOKIE).then_some(value)
     });
     shown.any(|shown| bool::from(shown.as_bytes().ct_eq(expected.as_bytes())))
 }
@@ -90,7 +89,7 @@ pub(crate) async fn logout() -> Response {
 }
 
 fn set(value: &str, kept_s: u32) -> String {
-    format!("{NAME}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={kept_s}")
+    format!("{CONSOLE_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={kept_s}")
 }
 
 #[cfg(test)]
@@ -102,9 +101,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         let good = value("secret");
         assert!(!cookie(&headers, &good));
-        headers.insert(COOKIE, format!("a=b; {NAME}={}", value("other")).parse().unwrap());
+        headers
+            .insert(COOKIE, format!("a=b; {CONSOLE_COOKIE}={}", value("other")).parse().unwrap());
         assert!(!cookie(&headers, &good));
-        headers.insert(COOKIE, format!("a=b; {NAME}={good}").parse().unwrap());
+        headers.insert(COOKIE, format!("a=b; {CONSOLE_COOKIE}={good}").parse().unwrap());
         assert!(cookie(&headers, &good));
         assert!(!good.contains("secret"));
     }

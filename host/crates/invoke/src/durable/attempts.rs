@@ -23,8 +23,9 @@ impl<I: Invoke + 'static> Call<'_, I> {
     pub(super) async fn attempts(&self, mut jobs: Vec<Job>) -> Vec<(Job, End)> {
         let mut ended = Vec::with_capacity(jobs.len());
         let mut stopped = Lanes::default();
-        for tries in 0_u32.. {
-            let outcomes = self.call(&mut jobs, tries > 0).await;
+        let mut is_again = false;
+        loop {
+            let outcomes = self.call(&mut jobs, is_again).await;
             let (mut again, mut longest) = (Vec::new(), Duration::ZERO);
             let mut waiting = Lanes::default();
             for (mut job, outcome) in jobs.into_iter().zip(outcomes) {
@@ -56,13 +57,13 @@ impl<I: Invoke + 'static> Call<'_, I> {
             }
             tokio::time::sleep(longest).await;
             jobs = again;
+            is_again = true;
         }
-        ended
     }
 
     /// Calls with all jobs; a call that failed as a whole is repeated in halves where they ask for
     /// that, which counts no try.
-    async fn call(&self, jobs: &mut [Job], again: bool) -> Vec<Outcome> {
+    async fn call(&self, jobs: &mut [Job], is_again: bool) -> Vec<Outcome> {
         let bisect = jobs.iter().all(Job::bisects);
         let ordered = jobs.iter().any(|job| job.lane().is_some());
         let mut outcomes = Vec::with_capacity(jobs.len());
@@ -70,7 +71,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         while let Some(size) = sizes.pop() {
             let first = outcomes.len();
             let Some(part) = jobs.get_mut(first..first + size) else { break };
-            let called = self.try_all(part, again).await;
+            let called = self.try_all(part, is_again).await;
             if bisect && size > 1 && failed_as_a_whole(&called) {
                 sizes.extend([size - size / 2, size / 2]);
                 continue;
@@ -85,7 +86,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         outcomes
     }
 
-    async fn try_all(&self, jobs: &mut [Job], again: bool) -> Vec<Outcome> {
+    async fn try_all(&self, jobs: &mut [Job], is_again: bool) -> Vec<Outcome> {
         let now_ms = self.now_ms();
         for job in &mut *jobs {
             job.progress.first_at_ms.get_or_insert(now_ms);
@@ -98,7 +99,7 @@ impl<I: Invoke + 'static> Call<'_, I> {
         let items = jobs.iter().map(Job::next_try).collect();
         let mut invocation = self.head.with(Input::Events(items), attempts_max);
         let attempt = jobs.iter().map(|job| job.progress.attempts).max().unwrap_or(0) + 1;
-        let again = again.then(|| Again::begin(attempt, &mut invocation));
+        let again = is_again.then(|| Again::begin(attempt, &mut invocation));
         let mut outcomes = self.shared.inner.invoke(invocation).await;
         if let Some(again) = again {
             again.end(&outcomes);

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, Request};
 use wfh_event::{Failure, FailureClass, SpanStatus, Target};
-use wfh_telemetry::{KeyValue, OTHER_METHOD, Recording, SpanKind, attribute, known_method};
+use wfh_telemetry::{
+    KeyValue, OTHER_METHOD, Recording, SpanKind, attribute, http_version, known_method,
+};
 
 use super::Shared;
 use crate::durable::Hold;
+use crate::outgoing::messaging;
 use crate::{Accepted, Body, HttpInput, Input, Invocation, Item, SCHEDULE_TICK};
 
 /// What called, in the words of `faas.trigger`.
@@ -72,12 +75,9 @@ impl<'i> Source<'i> {
 
     /// Of metrics and spans alike.
     pub(super) fn attributes(&self, operation: &'static str) -> Vec<KeyValue> {
-        vec![
-            KeyValue::new(attribute::MESSAGING_SYSTEM, self.system),
-            KeyValue::new(attribute::MESSAGING_DESTINATION_NAME, self.destination.to_string()),
-            KeyValue::new(attribute::MESSAGING_OPERATION_NAME, operation),
-            KeyValue::new(attribute::MESSAGING_OPERATION_TYPE, operation),
-        ]
+        let mut all = messaging(self.system, self.destination.to_string(), operation).to_vec();
+        all.push(KeyValue::new(attribute::MESSAGING_OPERATION_TYPE, operation));
+        all
     }
 }
 
@@ -155,7 +155,7 @@ fn of_request(recording: &mut Recording, input: &HttpInput) {
     // The front end removes what it does not trust, and adds the peer.
     let client = text(headers, "x-forwarded-for").and_then(|hops| hops.split(',').next());
     recording.set_some(attribute::CLIENT_ADDRESS, client.map(|client| client.trim().to_owned()));
-    recording.set(attribute::NETWORK_PROTOCOL_VERSION, version(request.version()));
+    recording.set(attribute::NETWORK_PROTOCOL_VERSION, http_version(request.version()));
     recording
         .set_some(attribute::USER_AGENT_ORIGINAL, text(headers, USER_AGENT).map(str::to_owned));
 }
@@ -172,15 +172,6 @@ fn of_server(recording: &mut Recording, request: &Request<Body>) {
 
 fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2",
-        Version::HTTP_3 => "3",
-        _ => "1.1",
-    }
 }
 
 fn of_events(recording: &mut Recording, shared: &Shared, trigger: Trigger, items: &[Item]) {
