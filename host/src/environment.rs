@@ -80,6 +80,11 @@ pub(crate) fn exports(signal: Signal) -> bool {
     variable(&format!("OTEL_{}_EXPORTER", signal.as_str())).is_none_or(|value| value != "none")
 }
 
+/// Spans that may wait to be sent, if the operator says so.
+pub(crate) fn spans_waiting_max() -> Option<usize> {
+    variable("OTEL_BSP_MAX_QUEUE_SIZE")?.parse().ok().filter(|spans| *spans > 0)
+}
+
 /// Which traces are exported.
 pub(crate) struct SamplerVariable {
     pub(crate) name: String,

@@ -17,6 +17,9 @@ use crate::replica;
 /// How long the last telemetry may take to go out.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
+/// Spans that may wait to be sent, as OpenTelemetry's specification has it.
+const SPANS_WAITING_MAX: usize = 2_048;
+
 /// Recording, for as long as the host serves.
 pub(crate) struct Telemetry {
     pub(crate) otel: Otel,
@@ -90,6 +93,7 @@ fn config(file: &ManifestFile, data_dir: &Path) -> Result<OtelConfig, Error> {
             metrics: wanted(Signal::Metrics),
             logs: wanted(Signal::Logs),
         },
+        spans_waiting_max: environment::spans_waiting_max().unwrap_or(SPANS_WAITING_MAX),
         tls: tls_client,
     })
 }

@@ -15,6 +15,7 @@ mod support;
 
 mod admin;
 mod broken;
+mod browser;
 mod build;
 mod cache;
 mod cancel;
@@ -36,6 +37,7 @@ mod kinds;
 mod limits;
 mod logs;
 mod malformed;
+mod observability;
 mod operate;
 mod outgoing;
 mod pipeline;

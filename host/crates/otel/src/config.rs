@@ -18,6 +18,8 @@ pub struct OtelConfig {
     pub protocol: Protocol,
     /// What is sent to it.
     pub signals: Signals,
+    /// Spans that may wait to be sent; of more, none is recorded.
+    pub spans_waiting_max: usize,
     /// For collectors behind `https` that speak HTTP; made when there is one, since reading the
     /// system's roots takes a while.
     pub tls: fn() -> Arc<rustls::ClientConfig>,

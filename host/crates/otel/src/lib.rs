@@ -6,6 +6,7 @@
 //! sent is batched on threads of its own; what does not fit is dropped and counted, and a collector
 //! that is away holds up nobody.
 
+mod backlog;
 mod client;
 mod config;
 mod export;

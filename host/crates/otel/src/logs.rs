@@ -1,13 +1,12 @@
 //! Log records, each with the trace it belongs to.
 
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLogger, SdkLoggerProvider};
+use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -21,18 +20,19 @@ const SPAN_ID: &str = "span_id";
 /// Sends what is logged.
 pub struct LogLayer {
     logger: SdkLogger,
-    stopped: Arc<AtomicBool>,
+    /// Nothing is taken any more.
+    ends: CancellationToken,
 }
 
 impl LogLayer {
-    pub(crate) fn new(provider: &SdkLoggerProvider, stopped: Arc<AtomicBool>) -> Self {
-        Self { logger: provider.logger(SCOPE), stopped }
+    pub(crate) fn new(provider: &SdkLoggerProvider, ends: CancellationToken) -> Self {
+        Self { logger: provider.logger(SCOPE), ends }
     }
 }
 
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if self.stopped.load(Ordering::Relaxed) {
+        if self.ends.is_cancelled() {
             return;
         }
         let metadata = event.metadata();

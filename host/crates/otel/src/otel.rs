@@ -1,17 +1,19 @@
 //! The SDK's providers, made and ended together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SpanProcessor};
 use prometheus::{Registry, TextEncoder};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use wfh_telemetry::SpanExport;
 
+use crate::backlog::{Backlog, Patient};
 use crate::export::Exporters;
 use crate::spans::Spans;
 use crate::{LogLayer, OtelConfig, OtelError};
@@ -21,10 +23,10 @@ use crate::{LogLayer, OtelConfig, OtelError};
 pub struct Otel {
     registry: Registry,
     metrics: SdkMeterProvider,
-    spans: Option<Arc<BatchSpanProcessor>>,
+    spans: Option<(Arc<BatchSpanProcessor>, Arc<Backlog>)>,
     logs: Option<SdkLoggerProvider>,
-    /// Nothing is taken any more.
-    stopped: Arc<AtomicBool>,
+    /// Nothing is taken any more, and nothing waits.
+    ends: CancellationToken,
 }
 
 impl Otel {
@@ -35,6 +37,7 @@ impl Otel {
     /// An exporter cannot be made. No collector is asked yet.
     pub fn start(config: &OtelConfig) -> Result<Self, OtelError> {
         let (resource, exporters) = (resource(config), Exporters::new(config));
+        let ends = CancellationToken::new();
         let registry = Registry::new();
         let text = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
@@ -51,9 +54,15 @@ impl Otel {
         global::set_meter_provider(metrics.clone());
         let spans = match config.signals.traces {
             true => {
-                let mut processor = BatchSpanProcessor::builder(exporters.spans()?).build();
+                let backlog = Arc::new(Backlog::new(config.spans_waiting_max));
+                let (waiting, runtime) = (Arc::clone(&backlog), Handle::current());
+                let exporter = Patient::new(exporters.spans()?, waiting, runtime, ends.clone());
+                let batches = BatchConfigBuilder::default();
+                let batches = batches.with_max_queue_size(config.spans_waiting_max).build();
+                let builder = BatchSpanProcessor::builder(exporter).with_batch_config(batches);
+                let mut processor = builder.build();
                 processor.set_resource(&resource);
-                Some(Arc::new(processor))
+                Some((Arc::new(processor), backlog))
             }
             false => None,
         };
@@ -64,20 +73,20 @@ impl Otel {
             }
             false => None,
         };
-        Ok(Self { registry, metrics, spans, logs, stopped: Arc::default() })
+        Ok(Self { registry, metrics, spans, logs, ends })
     }
 
     /// What takes spans, if they go out.
     #[must_use]
     pub fn span_export(&self) -> Option<Arc<dyn SpanExport>> {
-        let processor = Arc::clone(self.spans.as_ref()?);
-        Some(Arc::new(Spans::new(processor)))
+        let (processor, backlog) = self.spans.as_ref()?;
+        Some(Arc::new(Spans::new(Arc::clone(processor), Arc::clone(backlog))))
     }
 
     /// What takes log records, if they go out.
     #[must_use]
     pub fn log_layer(&self) -> Option<LogLayer> {
-        self.logs.as_ref().map(|logs| LogLayer::new(logs, Arc::clone(&self.stopped)))
+        self.logs.as_ref().map(|logs| LogLayer::new(logs, self.ends.clone()))
     }
 
     /// All metrics in Prometheus' text format.
@@ -91,13 +100,13 @@ impl Otel {
 
     /// Sends what is left, and stops: all signals at once. It blocks, about `longest`.
     pub fn stop(&self, longest: Duration) {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.ends.cancel();
         std::thread::scope(|threads| {
             threads.spawn(|| say(self.metrics.shutdown_with_timeout(longest), "metrics"));
             if let Some(logs) = &self.logs {
                 threads.spawn(|| say(logs.shutdown_with_timeout(longest), "log records"));
             }
-            if let Some(spans) = &self.spans {
+            if let Some((spans, _)) = &self.spans {
                 say(spans.shutdown_with_timeout(longest), "spans");
             }
         });

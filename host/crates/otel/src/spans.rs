@@ -9,24 +9,34 @@ use opentelemetry_sdk::trace::{
 };
 use wfh_telemetry::{SCHEMA_URL, SCOPE, Span, SpanExport, TraceContext};
 
+use crate::backlog::Backlog;
+
 /// Hands spans to a batch, on the thread that ended them.
 pub(crate) struct Spans {
-    pub(crate) processor: Arc<BatchSpanProcessor>,
+    processor: Arc<BatchSpanProcessor>,
+    backlog: Arc<Backlog>,
     scope: InstrumentationScope,
 }
 
 impl Spans {
-    pub(crate) fn new(processor: Arc<BatchSpanProcessor>) -> Self {
+    pub(crate) fn new(processor: Arc<BatchSpanProcessor>, backlog: Arc<Backlog>) -> Self {
         let scope = InstrumentationScope::builder(SCOPE)
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();
-        Self { processor, scope }
+        Self { processor, backlog, scope }
     }
 }
 
 impl SpanExport for Spans {
+    fn has_room(&self) -> bool {
+        self.backlog.has_room()
+    }
+
     fn export(&self, span: Span) {
+        if !self.backlog.take() {
+            return;
+        }
         let parent = span.at.parent();
         let mut links = SpanLinks::default();
         links.links = span.links.iter().map(|at| Link::with_context(context(at))).collect();

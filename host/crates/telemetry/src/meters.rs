@@ -126,6 +126,15 @@ impl Meters {
         }
     }
 
+    /// A function is there: what counts its rare events begins at 0, so that the first is seen as an
+    /// increase.
+    pub fn known(&self, function: &str) {
+        let function = [of_function(function)];
+        for counter in [&self.retries, &self.dead_letters] {
+            counter.add(0, &function);
+        }
+    }
+
     /// What calls of `function` that came by a kind of trigger are counted with.
     #[must_use]
     pub fn calls(&self, function: &str, trigger: &'static str) -> CallMeters {

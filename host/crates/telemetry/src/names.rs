@@ -116,6 +116,10 @@ pub mod attribute {
         CLOUDEVENTS_EVENT_SUBJECT = "cloudevents.event_subject";
         /// The class of a failure, or the status of an answer of 500 and above.
         ERROR_TYPE = "error.type";
+        /// What of the telemetry itself is counted.
+        OTEL_COMPONENT_TYPE = "otel.component.type";
+        /// Which one.
+        OTEL_COMPONENT_NAME = "otel.component.name";
     }
 
     names! {
@@ -181,6 +185,10 @@ pub mod metric {
         MESSAGING_CLIENT_CONSUMED_MESSAGES = "messaging.client.consumed.messages";
         /// Events that were sent.
         MESSAGING_CLIENT_SENT_MESSAGES = "messaging.client.sent.messages";
+        /// Spans that were queued for export, or dropped because there was no room.
+        OTEL_SDK_PROCESSOR_SPAN_PROCESSED = "otel.sdk.processor.span.processed";
+        /// Spans that were sent, or could not be.
+        OTEL_SDK_EXPORTER_SPAN_EXPORTED = "otel.sdk.exporter.span.exported";
     }
 
     names! {

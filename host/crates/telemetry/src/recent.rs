@@ -122,6 +122,7 @@ fn highest(seen: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::Wanted;
     use crate::{SpanKind, random_u64};
 
     fn kept(rate: &Rate, second: u64, spans: u32) -> usize {
@@ -144,7 +145,12 @@ mod tests {
         let recent = Recent::new(3);
         let roots: Vec<TraceContext> = (0..3).map(|_| TraceContext::root()).collect();
         let span = |at: &TraceContext| {
-            let recording = crate::Recording::new(at.clone(), "x".into(), SpanKind::Internal, true);
+            let recording = crate::Recording::new(
+                at.clone(),
+                "x".into(),
+                SpanKind::Internal,
+                Wanted::default(),
+            );
             recent.add(recording.into_span());
         };
         span(&roots[0]);

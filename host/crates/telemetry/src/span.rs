@@ -45,8 +45,16 @@ pub struct Span {
 #[derive(Debug)]
 pub struct Recording {
     span: Span,
-    /// Whether it is kept for those who look at this host.
-    is_shown: bool,
+    wanted: Wanted,
+}
+
+/// Who wants a span.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    /// It is sent to a collector.
+    pub(crate) exported: bool,
+    /// It is kept for those who look at this host.
+    pub(crate) shown: bool,
 }
 
 /// Attributes that a call's span comes to, so that they are not moved again and again.
@@ -57,12 +65,12 @@ impl Recording {
         at: TraceContext,
         name: Cow<'static, str>,
         kind: SpanKind,
-        is_shown: bool,
+        wanted: Wanted,
     ) -> Self {
         let (began, links) = (SystemTime::now(), Vec::new());
         let attributes = Vec::with_capacity(ATTRIBUTES_EXPECTED);
         let span = Span { at, name, kind, began, ended: began, attributes, links, error: None };
-        Self { span, is_shown }
+        Self { span, wanted }
     }
 
     /// Calls it something else.
@@ -120,8 +128,8 @@ impl Recording {
 
     /// It ends now.
     pub fn end(self) {
-        let is_shown = self.is_shown;
-        crate::tracer().take(self.into_span(), is_shown);
+        let wanted = self.wanted;
+        crate::tracer().take(self.into_span(), wanted);
     }
 
     pub(crate) fn into_span(mut self) -> Span {
@@ -213,7 +221,7 @@ mod tests {
     #[test]
     fn texts_are_cut_at_a_character() {
         let at = TraceContext::root();
-        let mut recording = Recording::new(at, "x".into(), SpanKind::Server, true);
+        let mut recording = Recording::new(at, "x".into(), SpanKind::Server, Wanted::default());
         recording.set(attribute::URL_PATH, "é".repeat(5_000));
         recording.fail("trap", "é".repeat(5_000));
         let span = recording.into_span();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use crate::span::Wanted;
 use crate::{Recent, Recording, Span, SpanKind, TraceContext};
 
 static TRACER: OnceLock<Tracer> = OnceLock::new();
@@ -10,6 +11,9 @@ static NONE: Tracer = Tracer { sampler: Sampler::never(), export: None, recent: 
 
 /// Takes spans on their way out. It MUST return at once.
 pub trait SpanExport: Send + Sync {
+    /// Whether a span that begins now would be taken. It counts those that would not.
+    fn has_room(&self) -> bool;
+
     /// Takes a span that has ended.
     fn export(&self, span: Span);
 }
@@ -45,14 +49,16 @@ impl Tracer {
         kind: SpanKind,
         name: impl Into<Cow<'static, str>>,
     ) -> Option<Recording> {
-        let exported = self.export.is_some() && at.is_sampled();
+        let export = self.export.as_ref().filter(|_| at.is_sampled());
+        let exported = export.is_some_and(|export| export.has_room());
         let shown = self.recent.as_ref().is_some_and(|recent| recent.admits(at));
-        (exported || shown).then(|| Recording::new(at.clone(), name.into(), kind, shown))
+        let wanted = Wanted { exported, shown };
+        (exported || shown).then(|| Recording::new(at.clone(), name.into(), kind, wanted))
     }
 
-    pub(crate) fn take(&self, span: Span, is_shown: bool) {
-        let export = self.export.as_ref().filter(|_| span.at.is_sampled());
-        match (export, self.recent.as_ref().filter(|_| is_shown)) {
+    pub(crate) fn take(&self, span: Span, wanted: Wanted) {
+        let export = self.export.as_ref().filter(|_| wanted.exported);
+        match (export, self.recent.as_ref().filter(|_| wanted.shown)) {
             (Some(export), None) => export.export(span),
             (Some(export), Some(recent)) => {
                 export.export(span.clone());

@@ -13,9 +13,13 @@ pub(crate) struct Services {
 impl Services {
     /// Starts as many nodes of `kind`.
     pub(crate) fn up(kind: &str, nodes: usize) -> Self {
+        Self::up_with(kind, &["--nodes", &nodes.to_string()])
+    }
+
+    /// Starts what the script takes with these options.
+    pub(crate) fn up_with(kind: &str, options: &[&str]) -> Self {
         let owner = std::process::id().to_string();
-        let nodes = nodes.to_string();
-        let said = run(&["up", kind, "--nodes", &nodes, "--owner", &owner]);
+        let said = run(&[&["up", kind, "--owner", &owner], options].concat());
         let pairs = said.lines().filter_map(|line| line.split_once('='));
         let said: HashMap<String, String> =
             pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();

@@ -37,6 +37,7 @@ impl<I> Trace<I> {
     /// Traces the calls of `function` through `inner`, and counts them.
     pub fn new(inner: I, function: FunctionName, version: Version, figures: Arc<Figures>) -> Self {
         let name = KeyValue::new(attribute::FAAS_NAME, Arc::<str>::from(function.as_str()));
+        meters().known(function.as_str());
         let meters = Default::default();
         Self { inner, shared: Arc::new(Shared { function, name, version, figures, meters }) }
     }
