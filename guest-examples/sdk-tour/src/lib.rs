@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{future, stream};
 use wfh::{
-    Body, BodyError, Error, Method, Request, Response, Result, StatusCode, client, config, tracing,
+    Body, BodyError, Error, Method, Request, Response, Result, StatusCode, client, config,
+    tracing::{self, Instrument},
 };
 
 static SQUARES: OnceLock<Vec<u64>> = OnceLock::new();
@@ -23,6 +24,8 @@ async fn handle(request: Request<Body>) -> Result<Response<Body>> {
         "/sleep" => sleep().await,
         "/ticks" => Ok(Response::new(ticks())),
         "/log" => Ok(Response::new(log(&request).into())),
+        "/spans" => charge(request).instrument(tracing::info_span!("charge", cents = 700)).await,
+        "/flood" => Ok(Response::new(flood().into())),
         "/init" => Ok(Response::new(format!("{:?}", SQUARES.get().map(Vec::len)).into())),
         "/config" => Ok(Response::new(config::require("greeting")?.into())),
         "/fail" => Err(std::io::Error::other("disk 7 is full").into()),
@@ -40,6 +43,22 @@ async fn pass_on(request: Request<Body>) -> Result<Response<Body>> {
     }
     let answer = client::send(onward).await?;
     Ok(Response::builder().status(answer.status()).body(answer.into_body())?)
+}
+
+/// A part of the work with a span of its own, and a call below it.
+async fn charge(request: Request<Body>) -> Result<Response<Body>> {
+    let answer = pass_on(request).await?;
+    tracing::error!(status = answer.status().as_u16(), "the bank refused");
+    Ok(answer)
+}
+
+/// More spans, and longer ones, than anybody wants to see.
+fn flood() -> &'static str {
+    let long = "x".repeat(3_000);
+    for n in 0..1_000 {
+        let _span = tracing::info_span!("flood", n, a = long, b = long, c = long).entered();
+    }
+    "flooded"
 }
 
 /// Two waits at once take as long as one.

@@ -167,6 +167,63 @@ async fn failures_retries_and_outgoing_calls_have_spans_of_their_own() {
     assert_eq!(series(&metrics, "faas_errors_total", &trap), 1.0);
 }
 
+/// With `tracing` alone: a span of the function's own, what is sent in it below it, and no more than is
+/// good for those who look.
+async fn functions_add_spans(guest: &str) {
+    let (collector, upstream) = (Collector::http().await, Upstream::start().await);
+    let url = upstream.url("127.0.0.1");
+    let grant =
+        format!("allow.http = [\"{}\"]\nenv = {{ greeting = \"hi\" }}", url.trim_end_matches('/'));
+    let host = exporting(Setup::new(), &collector, "http/protobuf")
+        .unrouted("tour", guest, &grant)
+        .route("/{*rest}", "tour", "")
+        .serve()
+        .await;
+    assert_eq!(host.send("GET", "/spans", &[("x-url", &url)], "").await.status, 200);
+    eventually("the call's span is exported", async || {
+        collector.spans().iter().any(|span| span.kind == 2)
+    })
+    .await;
+    let span = |name: &str| collector.span(name);
+    let (call, charge, sent) = (span("GET /{*rest}"), span("charge"), span("GET"));
+    assert_eq!(charge.parent_span_id, call.span_id, "the function's span is not below its call");
+    assert_eq!(sent.parent_span_id, charge.span_id, "the request is not below the span");
+    assert_eq!(attributes(&charge.attributes)["cents"], "700");
+    assert_eq!(charge.status.as_ref().unwrap().message, "the bank refused");
+    let event = &charge.events[0];
+    assert_eq!(event.name, "the bank refused");
+    assert_eq!(attributes(&event.attributes)["status"], "200");
+    let shown = host.admin_json(&format!("/v1/traces/{}", hex(&call.trace_id))).await;
+    assert_eq!(shown["tree"][1]["events"][0]["name"], "the bank refused", "{shown:#}");
+
+    assert_eq!(host.get("/flood").await.text(), "flooded");
+    eventually("the flood is over", async || {
+        let calls = collector.spans();
+        calls.iter().filter(|span| span.kind == 2).count() == 2
+    })
+    .await;
+    let spans = collector.spans();
+    let flood: Vec<_> = spans.iter().filter(|span| span.name == "flood").collect();
+    assert_eq!(flood.len(), 128, "a call's spans are not bounded");
+    let texts = flood.iter().map(|span| {
+        span.attributes
+            .iter()
+            .map(|pair| pair.value.as_ref().map_or(0, prost::Message::encoded_len))
+            .sum::<usize>()
+    });
+    assert!(texts.max().unwrap() < 10_000, "a span's texts are not bounded");
+}
+
+#[tokio::test]
+async fn functions_add_spans_of_their_own() {
+    functions_add_spans("sdk_tour").await;
+}
+
+#[tokio::test]
+async fn functions_of_wasi_0_3_add_spans_of_their_own() {
+    functions_add_spans("sdk_tour_p3").await;
+}
+
 /// What a caller sends, whether its trace goes on, and what goes on beside it.
 type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, bool, Option<&'c str>);
 
@@ -300,8 +357,7 @@ async fn a_collector_that_stalls_costs_spans_and_nothing_else() {
         assert_eq!(host.get("/hello").await.status, 200);
     }
     let text = metrics(&host).await;
-    let dropped =
-        series(&text, "otel_sdk_processor_span_processed_total", &["error_type=\"queue_full\""]);
+    let dropped = series(&text, "otel_sdk_processor_span_processed_total", &["\"wfh.backlog\""]);
     assert!(dropped >= 300.0, "only {dropped} of 500 spans are counted as dropped");
     let began = std::time::Instant::now();
     host.signal(Signal::TERM);

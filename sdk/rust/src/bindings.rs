@@ -14,7 +14,7 @@
 
 pub(crate) use config_store::wasi::config::store;
 pub use imports::wfh::function::types;
-pub(crate) use imports::wfh::function::{log, publish, state};
+pub(crate) use imports::wfh::function::{log, publish, state, trace};
 
 mod imports {
     wit_bindgen::generate!({

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 
-use crate::{Body, sys};
+use crate::{Body, log, sys};
 
 /// Sends a request and gives the answer once its head is there; its body streams.
 ///
@@ -55,10 +55,15 @@ pub async fn send_within<B: Into<Body>>(
     request: Request<B>,
     timeouts: Timeouts,
 ) -> Result<Response<Body>, Error> {
-    let request = request.map(Into::into);
+    let mut request = request.map(Into::into);
     if request.uri().scheme().is_none() || request.uri().authority().is_none() {
         let problem = format!("the URI `{}` is not absolute", request.uri());
         return Err(Error::new(ErrorKind::Invalid, problem));
+    }
+    // Below the span it is sent in; without one the host puts it below the invocation.
+    let position = log::traceparent().and_then(|text| HeaderValue::try_from(text).ok());
+    if let Some(position) = position {
+        request.headers_mut().entry("traceparent").or_insert(position);
     }
     sys::client::send(request, timeouts).await
 }

@@ -22,7 +22,8 @@
 //! [`batch`]; [`init`] runs before the snapshot. What it may reach is a module each: [`client`],
 //! [`state`], [`publish`], [`mod@config`], [`secret`]. A component imports only what its code uses.
 //! `tracing` records go to the host's log, with their level and fields; `LOG_LEVEL` in the function's
-//! environment sets the least that is let through (`info` without it).
+//! environment sets the least that is let through (`info` without it). `tracing` spans are spans of the
+//! invocation's trace, with the records in them as their events.
 //!
 //! With the feature `p3` the components are of WASI 0.3 instead of 0.2; the code stays the same.
 //!

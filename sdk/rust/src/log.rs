@@ -50,6 +50,11 @@ pub(crate) fn configure() {
     });
 }
 
+/// Where in the trace the code is that runs now, if in a span of its own that somebody will see.
+pub(crate) fn traceparent() -> Option<String> {
+    SPANS.with_borrow(Spans::traceparent)
+}
+
 const fn level_number(level: LevelFilter) -> usize {
     match level.into_level() {
         None => 0,
@@ -92,7 +97,10 @@ impl Subscriber for ToHost {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        SPANS.with_borrow(|spans| spans.add_to(event, &mut fields));
+        SPANS.with_borrow(|spans| {
+            spans.note_at(event, &fields);
+            spans.add_to(event, &mut fields);
+        });
         let metadata = event.metadata();
         let (message, fields) = fields.into_parts();
         sys::log::log(LogRecord {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use wfh_telemetry::{Recent, Span, SpanKind};
+use wfh_telemetry::{KeyValue, Recent, Span, SpanEvent, SpanKind};
 
 use crate::api::Shared;
 use crate::operating::Id;
@@ -60,8 +60,22 @@ pub(crate) struct TraceSpan {
     pub(crate) error: Option<String>,
     /// What is known about it.
     pub(crate) attributes: serde_json::Map<String, Value>,
+    /// What happened meanwhile.
+    pub(crate) events: Vec<TraceEvent>,
     /// Traces that it follows from.
     pub(crate) links: Vec<String>,
+}
+
+/// Something that happened within a span.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = SpanEvent)]
+pub(crate) struct TraceEvent {
+    /// What.
+    pub(crate) name: String,
+    /// Milliseconds from the trace's beginning to it.
+    pub(crate) offset_ms: f64,
+    /// What is known about it.
+    pub(crate) attributes: serde_json::Map<String, Value>,
 }
 
 /// A trace with its spans, each above those that it caused.
@@ -190,13 +204,19 @@ fn shown(span: &Span, began: SystemTime, depth: usize) -> TraceSpan {
         offset_ms: between_ms(began, span.began),
         duration_ms: between_ms(span.began, span.ended),
         error: span.error.as_ref().map(ToString::to_string),
-        attributes: span
-            .attributes
-            .iter()
-            .map(|pair| (pair.key.to_string(), pair.value.to_string().into()))
-            .collect(),
+        attributes: texts(&span.attributes),
+        events: span.events.iter().map(|event| happened(event, began)).collect(),
         links: span.links.iter().map(|at| at.trace_id()).collect(),
     }
+}
+
+fn happened(event: &SpanEvent, began: SystemTime) -> TraceEvent {
+    let (name, offset_ms) = (event.name.to_string(), between_ms(began, event.at));
+    TraceEvent { name, offset_ms, attributes: texts(&event.attributes) }
+}
+
+fn texts(pairs: &[KeyValue]) -> serde_json::Map<String, Value> {
+    pairs.iter().map(|pair| (pair.key.to_string(), pair.value.to_string().into())).collect()
 }
 
 fn time(at: SystemTime) -> String {

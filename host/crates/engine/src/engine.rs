@@ -274,6 +274,7 @@ fn linker(engine: &wasmtime::Engine, generation: Generation) -> wasmtime::Result
     capability::config::add_to_linker(&mut linker)?;
     capability::event::add_to_linker(&mut linker)?;
     capability::log::add_to_linker(&mut linker)?;
+    capability::trace::add_to_linker(&mut linker, Sandbox::spans)?;
     capability::state::add_to_linker(&mut linker)?;
     capability::keyvalue::add_to_linker(&mut linker)?;
     capability::publish::add_to_linker(&mut linker)?;

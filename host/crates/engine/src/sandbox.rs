@@ -9,11 +9,15 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wfh_event::InvocationId;
 use wfh_telemetry::{Phases, TraceContext};
 
+use crate::capability::trace::Spans;
 use crate::function::Shared;
 use crate::limiter::Limiter;
 use crate::log::{GuestLog, LoggedCall, Stream};
 use crate::outgoing::Outgoing;
 use crate::{FileGrant, FunctionConfig};
+
+/// Spans of a call that its guest may add.
+const SPANS_MAX: u32 = 128;
 
 /// The call a sandbox serves now.
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub(crate) struct Sandbox {
     /// Both are made when the guest first asks: many guests never do.
     wasi: Option<WasiCtx>,
     log: Option<GuestLog>,
+    /// Spans of its own that the call may still have recorded.
+    spans_left: u32,
 }
 
 impl Sandbox {
@@ -74,6 +80,7 @@ impl Sandbox {
             http: WasiHttpCtx::new(),
             wasi: None,
             log: None,
+            spans_left: SPANS_MAX,
             call,
             function,
         }
@@ -86,6 +93,13 @@ impl Sandbox {
         }
         self.outgoing.begin(Arc::clone(&call));
         self.call = call;
+        self.spans_left = SPANS_MAX;
+    }
+
+    /// The guest's own spans.
+    pub(crate) fn spans(&mut self) -> Spans<'_> {
+        let call = Some((&self.call.trace, &mut self.spans_left));
+        Spans { table: &mut self.table, call }
     }
 
     /// The call has ended: what it printed without a newline is written out.

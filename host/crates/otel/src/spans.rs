@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{Link, SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{
+    Event, Link, SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState,
+};
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor,
 };
@@ -38,6 +40,10 @@ impl SpanExport for Spans {
             return;
         }
         let parent = span.at.parent();
+        let happened = span.events.into_iter();
+        let happened = happened.map(|one| Event::new(one.name, one.at, one.attributes, 0));
+        let mut events = SpanEvents::default();
+        events.events = happened.collect();
         let mut links = SpanLinks::default();
         links.links = span.links.iter().map(|at| Link::with_context(context(at))).collect();
         self.processor.on_end(SpanData {
@@ -50,7 +56,7 @@ impl SpanExport for Spans {
             end_time: span.ended,
             attributes: span.attributes,
             dropped_attributes_count: 0,
-            events: SpanEvents::default(),
+            events,
             links,
             status: match span.error {
                 Some(detail) => Status::error(detail),

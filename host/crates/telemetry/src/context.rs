@@ -117,6 +117,14 @@ impl TraceContext {
         self.next(false, self.sampled)
     }
 
+    /// A new position below a span of the same trace that a header names, or else below this one.
+    #[must_use]
+    pub fn child_of(&self, headers: &HeaderMap) -> Self {
+        let named = Self::from_headers(headers).filter(|named| named.trace_id == self.trace_id);
+        let span_id = named.map_or(self.span_id, |named| named.span_id);
+        Self { span_id, ..self.clone() }.child()
+    }
+
     /// A new position below this one, which a caller sent.
     fn entered(&self) -> Self {
         self.next(true, tracer().samples_child(self.trace_id, self.sampled))

@@ -35,10 +35,23 @@ pub struct Span {
     pub ended: SystemTime,
     /// What is known about it.
     pub attributes: Vec<KeyValue>,
+    /// What happened meanwhile, in order.
+    pub events: Vec<SpanEvent>,
     /// Positions in other traces that it follows from.
     pub links: Vec<TraceContext>,
     /// Why it failed, if that is an error of this side.
     pub error: Option<Cow<'static, str>>,
+}
+
+/// Something that happened within a span.
+#[derive(Debug, Clone)]
+pub struct SpanEvent {
+    /// What.
+    pub name: Cow<'static, str>,
+    /// When.
+    pub at: SystemTime,
+    /// What is known about it.
+    pub attributes: Vec<KeyValue>,
 }
 
 /// A span that is being recorded. What is never recorded costs nothing: see [`crate::Tracer::begin`].
@@ -67,9 +80,10 @@ impl Recording {
         kind: SpanKind,
         wanted: Wanted,
     ) -> Self {
-        let (began, links) = (SystemTime::now(), Vec::new());
+        let (began, events, links) = (SystemTime::now(), Vec::new(), Vec::new());
         let attributes = Vec::with_capacity(ATTRIBUTES_EXPECTED);
-        let span = Span { at, name, kind, began, ended: began, attributes, links, error: None };
+        let (ended, error) = (began, None);
+        let span = Span { at, name, kind, began, ended, attributes, events, links, error };
         Self { span, wanted }
     }
 
@@ -98,6 +112,12 @@ impl Recording {
             pair.value = cut(text.as_str()).to_owned().into();
         }
         self.span.attributes.push(pair);
+    }
+
+    /// Notes that something happens now. Whoever calls it MUST bound what comes together.
+    pub fn event(&mut self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
+        let (name, at) = (name.into(), SystemTime::now());
+        self.span.events.push(SpanEvent { name, at, attributes });
     }
 
     /// Says that it follows from the span above `position`, in another trace.

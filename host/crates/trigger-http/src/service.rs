@@ -84,8 +84,10 @@ impl Service {
     }
 }
 
-async fn call(id: InvocationId, route: &Route, request: Request<Body>) -> Outcome {
+async fn call(id: InvocationId, route: &Route, mut request: Request<Body>) -> Outcome {
     let trace = TraceContext::of_request(request.headers());
+    // What the guest reads, and may pass on, is its own position.
+    trace.write_to(request.headers_mut());
     let wanted = prefers_async(request.headers());
     let invocation = Invocation {
         id,

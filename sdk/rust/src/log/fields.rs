@@ -25,6 +25,15 @@ impl Fields {
         (self.message, self.others)
     }
 
+    /// All but the message.
+    pub(super) fn others(&self) -> &[(String, String)] {
+        &self.others
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Takes later values in the place of earlier ones.
     pub(super) fn replace(&mut self, later: Self) {
         for (name, value) in later.others {

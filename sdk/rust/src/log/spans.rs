@@ -1,9 +1,10 @@
 //! Which spans are open, so that a record carries their fields.
 
-use tracing::Event;
 use tracing::span::{Attributes, Id};
+use tracing::{Event, Level};
 
 use super::fields::Fields;
+use crate::sys::trace;
 
 /// Few are open at a time, so a list is enough, and small.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ struct Span {
     parent: Option<u64>,
     fields: Fields,
     holders: u32,
+    /// What the host records of it, if anybody will see that.
+    seen: Option<trace::Span>,
 }
 
 impl Spans {
@@ -29,7 +32,12 @@ impl Spans {
             self.hold(parent);
         }
         self.opened = self.opened.wrapping_add(1).max(1);
-        self.open.push(Span { id: self.opened, parent, fields, holders: 1 });
+        let above = parent.and_then(|parent| self.seen(parent));
+        let seen = trace::Span::begin(attributes.metadata().name(), above);
+        if let Some(seen) = &seen {
+            note(seen, &fields);
+        }
+        self.open.push(Span { id: self.opened, parent, fields, holders: 1, seen });
         Id::from_u64(self.opened)
     }
 
@@ -44,6 +52,9 @@ impl Spans {
 
     pub(super) fn record(&mut self, id: u64, fields: Fields) {
         if let Some(span) = self.find(id) {
+            if let Some(seen) = &span.seen {
+                note(seen, &fields);
+            }
             span.fields.replace(fields);
         }
     }
@@ -80,6 +91,33 @@ impl Spans {
         true
     }
 
+    /// What the host records of a span, or of the nearest around it.
+    fn seen(&self, id: u64) -> Option<&trace::Span> {
+        let mut next = Some(id);
+        while let Some(span) = next.and_then(|id| self.open.iter().find(|span| span.id == id)) {
+            if span.seen.is_some() {
+                return span.seen.as_ref();
+            }
+            next = span.parent;
+        }
+        None
+    }
+
+    /// The position of the span that was entered last, as a header.
+    pub(super) fn traceparent(&self) -> Option<String> {
+        self.seen(*self.entered.last()?).map(trace::Span::traceparent)
+    }
+
+    /// Notes a record at the span around it; an error is how the span failed.
+    pub(super) fn note_at(&self, event: &Event<'_>, fields: &Fields) {
+        let around = self.parent(event.parent(), event.is_contextual());
+        let Some(seen) = around.and_then(|id| self.seen(id)) else { return };
+        seen.event(fields.message(), fields.others());
+        if *event.metadata().level() == Level::ERROR {
+            seen.fail(fields.message());
+        }
+    }
+
     /// Adds the fields of the spans around a record, from the inside out.
     pub(super) fn add_to(&self, event: &Event<'_>, fields: &mut Fields) {
         let mut next = self.parent(event.parent(), event.is_contextual());
@@ -88,5 +126,11 @@ impl Spans {
             fields.add_outer(&span.fields);
             next = span.parent;
         }
+    }
+}
+
+fn note(seen: &trace::Span, fields: &Fields) {
+    for (name, value) in fields.others() {
+        seen.set(name, value.clone());
     }
 }

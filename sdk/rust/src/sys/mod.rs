@@ -7,6 +7,6 @@ mod native;
 pub(crate) mod wasi;
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use native::{client, config, log, publish, state, time};
+pub(crate) use native::{client, config, log, publish, state, time, trace};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasi::{client, config, log, publish, state, time};
+pub(crate) use wasi::{client, config, log, publish, state, time, trace};

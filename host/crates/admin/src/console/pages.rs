@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, StatusCode};
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{assets, live, session};
@@ -119,6 +120,7 @@ struct SpanRow {
     from: String,
     width: String,
     attributes: Vec<(String, String)>,
+    events: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -139,15 +141,26 @@ async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Response, Pro
         // Wide enough to be seen, also at the very end.
         from: format!("{:.1}", part(span.offset_ms).min(BAR_WIDTH - BAR_MIN)),
         width: format!("{:.1}", part(span.duration_ms).max(BAR_MIN)),
-        attributes: span
-            .attributes
+        attributes: pairs(&span.attributes),
+        events: span
+            .events
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .map(|event| {
+                let about = pairs(&event.attributes).into_iter();
+                let about: Vec<String> =
+                    about.map(|(name, value)| format!("{name}={value}")).collect();
+                (format!("{} ms", event.offset_ms), format!("{} {}", event.name, about.join(" ")))
+            })
             .collect(),
         span,
     };
     let rows = std::mem::take(&mut whole.tree).into_iter().map(row).collect();
     Ok(Html::of(&TracePage { whole, rows })?.into_response())
+}
+
+fn pairs(attributes: &serde_json::Map<String, Value>) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    attributes.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// A form's own request: the guard has seen that it comes from a page of ours.

@@ -8,3 +8,4 @@ pub(crate) mod log;
 pub(crate) mod publish;
 pub(crate) mod send;
 pub(crate) mod state;
+pub(crate) mod trace;

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{
 use crate::FunctionConfig;
 use crate::capability;
 use crate::capability::event::{Context, wit};
+use crate::capability::trace::Spans;
 use crate::limiter::Limiter;
 use crate::log::{GuestLog, Stream};
 use crate::pool::Generation;
@@ -58,6 +59,11 @@ impl Inside {
         }
     }
 
+    /// Spans that nobody sees.
+    fn spans(&mut self) -> Spans<'_> {
+        Spans { table: &mut self.table, call: None }
+    }
+
     /// Whether no handle would be carried into the snapshot, where it means nothing.
     pub(super) fn left_nothing_open(&self) -> bool {
         self.table.is_empty()
@@ -74,6 +80,7 @@ pub(super) fn linker(engine: &Engine, generation: Generation) -> wasmtime::Resul
     })?;
     wit::add_to_linker::<Inside, HasSelf<Inside>>(&mut linker, |inside| inside)?;
     capability::log::add_to_linker(&mut linker)?;
+    capability::trace::add_to_linker(&mut linker, Inside::spans)?;
     capability::state::add_to_linker(&mut linker)?;
     capability::keyvalue::add_to_linker(&mut linker)?;
     capability::publish::add_to_linker(&mut linker)?;

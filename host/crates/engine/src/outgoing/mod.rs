@@ -99,7 +99,8 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let trace = self.call.trace.child();
+        // A guest may name a span of its own.
+        let trace = self.call.trace.child_of(request.headers());
         self.add_headers(&mut request, &trace);
         let permits = self.permits();
         let (function, call) = (Arc::clone(&self.function), Arc::clone(&self.call));

@@ -2,6 +2,7 @@
 
 #[cfg(not(feature = "test"))]
 mod absent;
+pub(crate) mod trace;
 
 #[cfg(feature = "test")]
 pub(crate) use crate::test::fake::{client, config, log, publish, state, time};

@@ -6,6 +6,7 @@ mod convert;
 pub(crate) mod log;
 pub(crate) mod publish;
 pub(crate) mod state;
+pub(crate) mod trace;
 
 #[cfg(not(feature = "p3"))]
 mod p2;
