@@ -54,6 +54,7 @@ fn config() -> EngineConfig {
     EngineConfig {
         instances_max: 1000,
         memory_bytes_max: 128 << 20,
+        host_memory_bytes_max: 4 << 30,
         memory_keep_resident_bytes: 2 << 20,
         table_keep_resident_bytes: 64 << 10,
         pagemap_scan: PagemapScan::Auto,

@@ -156,17 +156,20 @@ fn target(queue: &QueueStatus) -> KeyValue {
 /// What the engine holds.
 pub(crate) fn of_engine(engine: &Arc<Engine>) {
     let meter = meter();
-    for (name, told, which) in [
-        (metric::SANDBOXES, "Sandboxes that live now", 0),
-        (metric::SANDBOXES_LIMIT, "Sandboxes that may live at once", 1),
-    ] {
+    let figures: [(_, _, fn(&Engine) -> u64); 4] = [
+        (metric::SANDBOXES, "Sandboxes that live now", |engine| engine.sandboxes().0),
+        (metric::SANDBOXES_LIMIT, "Sandboxes that may live at once", |engine| engine.sandboxes().1),
+        (metric::MEMORY, "Memory that all sandboxes hold", |engine| engine.memory_bytes().0),
+        (metric::MEMORY_LIMIT, "Memory that they may hold", |engine| engine.memory_bytes().1),
+    ];
+    for (name, told, figure) in figures {
         let engine = Arc::downgrade(engine);
-        let gauge = meter.u64_observable_gauge(name).with_description(told);
+        let unit = if name.starts_with(metric::MEMORY) { "By" } else { "{sandbox}" };
+        let gauge = meter.u64_observable_gauge(name).with_description(told).with_unit(unit);
         gauge
             .with_callback(move |observer| {
                 if let Some(engine) = engine.upgrade() {
-                    let (live, limit) = engine.sandboxes();
-                    observer.observe(if which == 0 { live } else { limit }, &[]);
+                    observer.observe(figure(&engine), &[]);
                 }
             })
             .build();

@@ -27,7 +27,7 @@ use crate::runtime::Workers;
 use crate::telemetry::Telemetry;
 use crate::verb::serve::Serve;
 use crate::watch::Watcher;
-use crate::{descriptors, environment, gauges, log, replica, ring, settings, store};
+use crate::{environment, gauges, log, machine, replica, ring, settings, store};
 
 /// How often sandboxes are looked at that wait for their next call.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Error> {
     if let Some((point, times)) = environment::crash_point() {
         wfh_store::crash::arm(&point, times);
     }
-    descriptors::raise_limit();
+    machine::raise_limit();
     let workers =
         Workers::start(file.manifest.engine.scheduler, settings::workers(&file.manifest))?;
     let served = main.block_on(async {

@@ -22,7 +22,7 @@ use wfh_trigger_http::{HttpConfig, TlsFiles};
 
 use crate::error::Error;
 use crate::manifest_file::ManifestFile;
-use crate::{descriptors, environment};
+use crate::{environment, machine};
 
 /// `[engine]` and `[outgoing]`. `ports_denied` is filled once the admin port is known.
 pub(crate) fn engine(
@@ -38,6 +38,7 @@ pub(crate) fn engine(
     EngineConfig {
         instances_max: engine.instances_max,
         memory_bytes_max: largest.unwrap_or(128 << 20),
+        host_memory_bytes_max: machine::memory_bytes_max(manifest.limits.memory),
         memory_keep_resident_bytes: keep,
         table_keep_resident_bytes: engine.table_keep_resident.as_u64(),
         pagemap_scan: match engine.pagemap_scan {
@@ -100,7 +101,7 @@ pub(crate) fn http(file: &ManifestFile, listen: Option<SocketAddr>) -> HttpConfi
         header_read_timeout: http.header_read_timeout,
         idle_timeout: http.idle_timeout,
         handshake_timeout: http.handshake_timeout,
-        connections_max: descriptors::connections_max(http.connections_max as usize),
+        connections_max: machine::connections_max(http.connections_max as usize),
         requests_per_connection_max: u64::from(http.requests_per_connection_max),
         h2_streams_max: http.h2_streams_max,
         h2_resets_max: http.h2_resets_max as usize,

@@ -14,6 +14,15 @@ async fn a_function_reaches_another_by_its_grant_only() {
     let chained = host.send("GET", "/chain", &next, "").await;
     assert_eq!(chained.status, 200, "{}", chained.text());
     assert_eq!(chained.text(), "via proxy-chain: hello, world\n");
+    let listed = host.admin_json("/v1/traces").await;
+    let trace = format!("/v1/traces/{}", listed["items"][0]["id"].as_str().unwrap());
+    let tree = host.admin_json(&trace).await["tree"].clone();
+    let kinds = tree.as_array().unwrap().iter().map(|span| (&span["kind"], &span["depth"]));
+    let kinds = serde_json::json!(kinds.collect::<Vec<_>>());
+    let expected = serde_json::json!([["server", 0], ["client", 1], ["server", 2]]);
+    assert_eq!(kinds, expected, "the call is not a client's span with the other's below: {tree:#}");
+    assert_eq!(tree[1]["attributes"]["server.address"], "hello.wfh.internal");
+    assert_eq!(tree[2]["attributes"]["faas.name"], "hello");
     let denied = host.send("GET", "/denied", &next, "").await;
     assert_eq!(denied.status, 502, "a function is called without a grant: {}", denied.text());
     let absent = host.send("GET", "/chain", &[("x-next", "absent.wfh.internal")], "").await;

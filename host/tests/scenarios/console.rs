@@ -108,6 +108,12 @@ async fn where_a_token_is_set_the_console_asks_for_it() {
     assert!(out.header("set-cookie").contains("Max-Age=0"), "signing out keeps the cookie");
     let api = page(&host, "/v1/functions", &[("cookie", session)]).await;
     assert_eq!(api.status, 401, "a browser's cookie opens the API");
+    let wrong = format!("{}=0", session.split_once('=').unwrap().0);
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        statuses.push(page(&host, "/", &[("cookie", &wrong)]).await.status);
+    }
+    assert!(statuses.contains(&429), "cookies can be guessed without end: {statuses:?}");
 }
 
 #[tokio::test]

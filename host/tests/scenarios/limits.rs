@@ -88,6 +88,37 @@ async fn a_memory_bomb_meets_its_limit_and_nothing_else_does() {
     assert_eq!((within.status, within.text()), (200, "allocated 8 MiB\n".into()));
 }
 
+/// Sandboxes of about a megabyte, more of them than fit.
+#[tokio::test]
+async fn a_host_without_memory_refuses_calls_and_those_that_run_end_well() {
+    let host = Setup::new()
+        .toml("[limits]\nmemory = \"16MiB\"")
+        .function("sleep", "sleep", "reuse = 4")
+        .serve()
+        .await;
+    let calls = at_once(&host, "/sleep?ms=1000", 40).await.join_all().await;
+    let with = |status: u16| calls.iter().filter(move |call| call.status == status);
+    let (well, refused) = (with(200).count(), with(503).count());
+    assert_eq!(well + refused, 40, "calls ended in another way");
+    assert!(well >= 4 && refused >= 4, "{well} calls went well, {refused} were refused");
+    for call in with(503) {
+        assert_eq!(call.failure(), (503, "WFH-2011".to_owned()));
+        assert!(!call.header("retry-after").is_empty(), "a refused call is not told when to come");
+    }
+    // Sandboxes that wait for their next call take no place of others.
+    let again = at_once(&host, "/sleep?ms=1", 4).await.join_all().await;
+    assert!(again.iter().all(|call| call.status == 200), "the host does not recover");
+    let (used, limit) = ("wfh_engine_memory_bytes", "wfh_engine_memory_limit_bytes");
+    let metrics = host.admin_get("/metrics").await.text();
+    let figure = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| {
+            line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} "))
+        });
+        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(figure(used) > 0.0 && figure(used) <= figure(limit), "{metrics}");
+}
+
 #[tokio::test]
 async fn failing_guests_are_told_apart_by_code_and_leak_nothing() {
     let host = Setup::new()

@@ -401,6 +401,7 @@ async fn metrics_say_what_happened_and_stay_bounded() {
     let commits = ["wfh_store_operation=\"commit\""];
     assert!(series(&text, "wfh_store_duration_seconds_count", &commits) >= 1.0);
     assert!(series(&text, "wfh_engine_sandboxes_limit", &[]) > 0.0);
+    assert!(series(&text, "wfh_engine_memory_limit_bytes", &[]) > 0.0);
     assert!(series(&text, "wfh_engine_component_loads_total", &[]) >= 1.0);
     let requests = text.lines().filter(|line| line.starts_with("http_server_request_duration"));
     let requests = requests.filter(|line| line.contains("_count{")).count();

@@ -52,7 +52,7 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     let is_page = console::is_page(request.uri().path());
     let checked = match OPEN.contains(&request.uri().path()) {
         true => check_body(&shared.config, request.headers()),
-        false => check(&shared, &request),
+        false => check(&shared, &request, is_page),
     };
     let mut response = match checked {
         Ok(()) => next.run(request).await,
@@ -70,7 +70,7 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     response
 }
 
-fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
+fn check(shared: &Shared, request: &Request, is_page: bool) -> Result<(), Problem> {
     let headers = request.headers();
     let host = host(request).ok_or_else(|| foreign("exactly one Host is expected"))?;
     if !is_ours(&shared.config, &host) {
@@ -80,9 +80,8 @@ fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
         )));
     }
     check_site(headers, &host)?;
-    match console::is_page(request.uri().path()) {
-        true if console::is_signed_in(&shared.config, request.uri().path(), headers) => {}
-        true => return Err(Problem::sign_in()),
+    match is_page {
+        true => check_cookie(shared, request)?,
         false => check_token(shared, headers)?,
     }
     check_body(&shared.config, headers)?;
@@ -130,6 +129,17 @@ fn check_site(headers: &HeaderMap, host: &Authority) -> Result<(), Problem> {
         true => Ok(()),
         false => Err(foreign("the Origin is another site")),
     }
+}
+
+fn check_cookie(shared: &Shared, request: &Request) -> Result<(), Problem> {
+    if console::is_signed_in(&shared.config, request.uri().path(), request.headers()) {
+        return Ok(());
+    }
+    // A browser that shows none is only sent to sign in.
+    if console::shows_cookie(request.headers()) && shared.rate.unknown_is_spent() {
+        return Err(Problem::too_many("too many requests with a wrong cookie"));
+    }
+    Err(Problem::sign_in())
 }
 
 fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<(), Problem> {

@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use wfh_telemetry::{KeyValue, Recent, Span, SpanEvent, SpanKind};
 
 use crate::api::Shared;
 use crate::operating::Id;
-use crate::page::{Page, limit};
+use crate::page::{Page, PageParams, cursor, is_derived_id};
 use crate::params::{Nothing, Params};
 use crate::problem::Problem;
 
@@ -88,28 +88,25 @@ pub(crate) struct WholeTrace {
     pub(crate) tree: Vec<TraceSpan>,
 }
 
-/// How many.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct LastParams {
-    /// Traces at most, 1 to 1000; 100 without it.
-    limit: Option<u16>,
-}
-
 /// The last traces, the newest first. A host keeps a bounded number of spans, and of many traces a
 /// share.
-#[utoipa::path(get, path = "/v1/traces", tag = "traces", params(LastParams), responses(
-    (status = 200, description = "The last traces", body = Page<Trace>),
+#[utoipa::path(get, path = "/v1/traces", tag = "traces", params(PageParams), responses(
+    (status = 200, description = "A page of traces", body = Page<Trace>),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
     (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(shared): State<Shared>,
-    Params(params): Params<LastParams>,
+    Params(params): Params<PageParams>,
 ) -> Result<Json<Page<Trace>>, Problem> {
-    let items = last(recent(&shared)?, limit(params.limit)?);
-    Ok(Json(Page { items, next: None }))
+    let after = cursor(params.cursor.as_deref(), |text| number(text).is_some())?.and_then(number);
+    let limit = params.limit()?;
+    // One more says whether there is a next page.
+    let mut items = last(recent(&shared)?, after, limit + 1);
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_more).map(|trace| trace.id.clone());
+    Ok(Json(Page { items, next }))
 }
 
 /// One trace.
@@ -141,15 +138,19 @@ fn recent(shared: &Shared) -> Result<&Recent, Problem> {
 }
 
 /// The last traces, the newest first.
-pub(crate) fn last(recent: &Recent, count_max: usize) -> Vec<Trace> {
-    recent.traces(count_max).iter().filter_map(|spans| summary(spans)).collect()
+pub(crate) fn last(recent: &Recent, after: Option<u128>, count_max: usize) -> Vec<Trace> {
+    recent.traces(after, count_max).iter().filter_map(|spans| summary(spans)).collect()
 }
 
 /// One trace with its spans.
 pub(crate) fn whole(recent: &Recent, id: &str) -> Option<WholeTrace> {
-    let number = u128::from_str_radix(id, 16).ok().filter(|_| id.len() == 32)?;
-    let spans = recent.trace(number);
+    let spans = recent.trace(number(id)?);
     Some(WholeTrace { trace: summary(&spans)?, tree: tree(&spans) })
+}
+
+/// An id as a number.
+fn number(id: &str) -> Option<u128> {
+    u128::from_str_radix(id, 16).ok().filter(|_| is_derived_id(id))
 }
 
 fn summary(spans: &[Arc<Span>]) -> Option<Trace> {

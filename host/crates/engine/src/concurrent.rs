@@ -64,7 +64,9 @@ fn failed(error: &wasmtime::Error) -> Failure {
     if error.is::<ExpirationError>() {
         return Failure::new(FailureClass::Timeout, "the guest was stopped at its deadline");
     }
-    Failure::new(FailureClass::Trap, told(error))
+    // What kept a sandbox from being made is classified already.
+    let known = error.downcast_ref::<Failure>().cloned();
+    known.unwrap_or_else(|| Failure::new(FailureClass::Trap, told(error)))
 }
 
 /// Makes sandboxes.
@@ -78,7 +80,7 @@ impl HandlerState for Function {
     async fn instantiate(&self) -> wasmtime::Result<HandlerInstance<Sandbox, Expiration, Worker>> {
         let shared = &self.0;
         let instance = Instance::new(shared, Arc::new(CallInfo::none())).await;
-        let instance = instance.map_err(|failure| wasmtime::format_err!("{failure}"))?;
+        let instance = instance.map_err(wasmtime::Error::new)?;
         let Exports::HttpP3(proxy) = instance.exports else {
             wasmtime::bail!("only WASI 0.3 functions serve calls concurrently");
         };

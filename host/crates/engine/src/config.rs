@@ -29,6 +29,9 @@ pub struct EngineConfig {
     pub instances_max: u32,
     /// The largest memory any function may have, in bytes.
     pub memory_bytes_max: u64,
+    /// Bytes of the memories of all sandboxes together. Beyond them a guest gets no more, and shortly
+    /// before no further sandbox begins.
+    pub host_memory_bytes_max: u64,
     /// Bytes of a freed memory that stay resident for the next sandbox.
     pub memory_keep_resident_bytes: u64,
     /// Bytes of a freed table that stay resident for the next sandbox.

@@ -17,6 +17,7 @@ use crate::function::{IDLE_MAX, Idle, Loaded, Shared};
 use crate::init::Inside;
 use crate::inspect::{Shape, inspect};
 use crate::instance::Pre;
+use crate::memory::HostMemory;
 use crate::outgoing::Environment;
 use crate::pool::{self, Generation};
 use crate::running::{Background, on_background_thread_start};
@@ -39,6 +40,7 @@ pub struct Engine {
     p3: Half,
     ticker: Arc<Ticker>,
     environment: Arc<Environment>,
+    memory: Arc<HostMemory>,
     /// `None` only while it is dropped.
     background: Option<Runtime>,
     loaded: Arc<Loaded>,
@@ -73,7 +75,8 @@ impl Engine {
         });
         let loaded = Arc::new(Loaded::default());
         let background = Some(background);
-        Ok(Self { config, cache, p2, p3, ticker, environment, background, loaded })
+        let memory = Arc::new(HostMemory::new(config.host_memory_bytes_max));
+        Ok(Self { config, cache, p2, p3, ticker, environment, memory, background, loaded })
     }
 
     /// Sandboxes that live now, and how many may.
@@ -85,6 +88,12 @@ impl Engine {
         };
         let halves = [&self.p2, &self.p3];
         (halves.map(live).iter().sum(), u64::from(self.config.instances_max) * 2)
+    }
+
+    /// Bytes that all sandboxes hold of their memory, and how many that may be.
+    #[must_use]
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        (self.memory.used_bytes(), self.memory.bytes_max())
     }
 
     /// Lets functions call each other through `dispatcher`. Only the first call counts.
@@ -125,6 +134,7 @@ impl Engine {
             engine: half.engine.clone(),
             pre,
             environment: Arc::clone(&self.environment),
+            memory: Arc::clone(&self.memory),
             capabilities: self.config.capabilities.clone(),
             client: OnceLock::new(),
             background: self.background(),

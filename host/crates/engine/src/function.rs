@@ -18,6 +18,7 @@ use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
 use crate::concurrent;
 use crate::inspect::Kind;
 use crate::instance::{Exports, Instance, Pre};
+use crate::memory::HostMemory;
 use crate::outgoing::{Client, Environment};
 use crate::running::{Answer, Background, Call, CancelOnDrop, GuestTask};
 use crate::sandbox::CallInfo;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) pre: Pre,
     pub(crate) variables: WasiConfigVariables,
     pub(crate) environment: Arc<Environment>,
+    pub(crate) memory: Arc<HostMemory>,
     pub(crate) capabilities: Capabilities,
     pub(crate) client: OnceLock<Client>,
     pub(crate) background: Background,
@@ -105,7 +107,7 @@ impl Shared {
         instance.calls += 1;
         instance.store.data_mut().end();
         let spent = instance.calls >= self.config.reuse;
-        if spent || instance.store.data().limiter.was_denied() {
+        if spent || instance.store.data().limiter.denied().is_some() {
             return;
         }
         instance.idle_since = Instant::now();

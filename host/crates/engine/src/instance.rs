@@ -1,7 +1,7 @@
 //! One instantiated component and how it is called.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -15,8 +15,12 @@ use crate::capability::event::{
 };
 use crate::function::Shared;
 use crate::inspect::Kind;
+use crate::limiter::Denied;
 use crate::running::on_epoch;
 use crate::sandbox::{CallInfo, Sandbox};
+
+/// When it is worth asking again after the host had no place.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A component with everything looked up by name already.
 #[derive(Clone)]
@@ -64,6 +68,10 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes a fresh sandbox for a first call.
     pub(crate) async fn new(function: &Arc<Shared>, call: Arc<CallInfo>) -> Result<Self, Failure> {
+        if function.memory.is_short() {
+            let detail = "the sandboxes that run hold all of limits.memory";
+            return Err(unavailable(detail));
+        }
         let mut store = Store::new(&function.engine, Sandbox::new(Arc::clone(function), call));
         store.limiter(|sandbox| &mut sandbox.limiter);
         store.epoch_deadline_callback(|_| Ok(on_epoch()));
@@ -95,18 +103,25 @@ async fn instantiate(pre: &Pre, store: &mut Store<Sandbox>) -> wasmtime::Result<
 
 fn not_instantiated(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure {
     if error.is::<PoolConcurrencyLimitError>() {
-        let detail = format!("engine.instances_max is reached: {error:#}");
-        return Failure::new(FailureClass::Unavailable, detail);
+        return unavailable(format!("engine.instances_max is reached: {error:#}"));
     }
     trapped(store, error)
 }
 
+fn unavailable(detail: impl Into<String>) -> Failure {
+    Failure::new(FailureClass::Unavailable, detail).with_retry_after(RETRY_AFTER)
+}
+
 /// Classifies what ended a guest. The detail holds the backtrace and is for operators only.
 pub(crate) fn trapped(store: &Store<Sandbox>, error: &wasmtime::Error) -> Failure {
-    if store.data().limiter.was_denied() {
-        let bytes = store.data().function.config.memory_bytes_max;
-        let told = told(error);
-        let detail = format!("the guest was denied memory beyond {bytes} bytes: {told}");
+    if let Some(denied) = store.data().limiter.denied() {
+        let limit = match denied {
+            Denied::Function => {
+                format!("beyond {} bytes", store.data().function.config.memory_bytes_max)
+            }
+            Denied::Host => "because all sandboxes hold all of limits.memory".to_owned(),
+        };
+        let detail = format!("the guest was denied memory {limit}: {}", told(error));
         return Failure::new(FailureClass::MemoryLimit, detail);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {

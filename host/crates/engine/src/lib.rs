@@ -17,6 +17,7 @@ mod inspect;
 mod instance;
 mod limiter;
 mod log;
+mod memory;
 mod outgoing;
 mod pool;
 mod precompiled;

@@ -70,11 +70,11 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>) -> Self {
-        let config = &function.config;
+        let (config, memory) = (&function.config, Some(Arc::clone(&function.memory)));
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles_max);
         Self {
-            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max),
+            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max, memory),
             outgoing: Outgoing::new(Arc::clone(&function), Arc::clone(&call)),
             table,
             http: WasiHttpCtx::new(),

@@ -145,6 +145,9 @@ table! {
     pub struct Limits: Default {
         /// Invocations in flight at once, of all functions together.
         invocations_max: u32 [1..=1_000_000] = 1_000,
+        /// Memory of all sandboxes together. When it is used up, calls are answered 503 until some
+        /// have ended. Three quarters of what the machine or the container has without it.
+        memory: Option<ByteSize> [mebibytes(16)..=gibibytes(65_536)],
         /// How often one event may lead to another before the chain is cut.
         hops_max: u8 [1..=255] = 16,
     }

@@ -220,6 +220,10 @@ pub mod metric {
         SANDBOXES = "wfh.engine.sandboxes";
         /// Sandboxes that may live at once.
         SANDBOXES_LIMIT = "wfh.engine.sandboxes_limit";
+        /// Memory that all sandboxes hold.
+        MEMORY = "wfh.engine.memory";
+        /// Memory that they may hold.
+        MEMORY_LIMIT = "wfh.engine.memory_limit";
         /// Components that were loaded, by whether they came from the cache.
         COMPONENT_LOADS = "wfh.engine.component_loads";
         /// Log lines that did not fit.

@@ -67,22 +67,27 @@ impl Recent {
         self.lock().iter().filter(|span| span.at.trace_number() == id).cloned().collect()
     }
 
-    /// The last traces, the newest first: the spans of each.
+    /// The last traces, the newest first: the spans of each. With `after`, those older than that one;
+    /// when that one is gone, so are they.
     #[must_use]
-    pub fn traces(&self, count_max: usize) -> Vec<Vec<Arc<Span>>> {
+    pub fn traces(&self, after: Option<u128>, count_max: usize) -> Vec<Vec<Arc<Span>>> {
         let (mut order, mut found) = (Vec::new(), HashMap::<u128, Vec<Arc<Span>>>::new());
         for span in self.lock().iter().rev() {
             let id = span.at.trace_number();
-            let known = found.contains_key(&id);
-            if !known && order.len() >= count_max {
-                continue;
-            }
-            if !known {
+            let spans = found.entry(id).or_insert_with(|| {
                 order.push(id);
-            }
-            found.entry(id).or_default().push(Arc::clone(span));
+                Vec::new()
+            });
+            spans.push(Arc::clone(span));
         }
-        order.iter().filter_map(|id| found.remove(id)).collect()
+        let begin = match after {
+            None => 0,
+            Some(after) => {
+                order.iter().position(|id| *id == after).map_or(order.len(), |at| at + 1)
+            }
+        };
+        let wanted = order.iter().skip(begin).take(count_max);
+        wanted.filter_map(|id| found.remove(id)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Span>>> {
@@ -157,10 +162,12 @@ mod tests {
         span(&roots[1]);
         span(&roots[1].child());
         span(&roots[2]);
-        let traces = recent.traces(10);
+        let traces = recent.traces(None, 10);
         let lengths: Vec<usize> = traces.iter().map(Vec::len).collect();
         assert_eq!(lengths, [1, 2], "the oldest span must be gone");
         assert_eq!(traces[0][0].at.trace_number(), roots[2].trace_number());
+        let after = |root: &TraceContext| recent.traces(Some(root.trace_number()), 10).len();
+        assert_eq!([after(&roots[2]), after(&roots[1]), after(&roots[0])], [1, 0, 0]);
         assert_eq!(recent.trace(roots[1].trace_number()).len(), 2);
     }
 }

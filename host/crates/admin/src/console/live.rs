@@ -114,7 +114,7 @@ pub(super) async fn live(shared: &Shared) -> Result<String, Problem> {
 
 fn recent(shared: &Shared) -> Vec<Trace> {
     let kept = shared.sources.recent.as_deref();
-    kept.map(|recent| traces::last(recent, ROWS_MAX)).unwrap_or_default()
+    kept.map(|recent| traces::last(recent, None, ROWS_MAX)).unwrap_or_default()
 }
 
 /// Dead letters, which change seldom.

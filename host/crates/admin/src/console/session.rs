@@ -49,12 +49,20 @@ fn value(token: &str) -> String {
 }
 
 fn cookie(headers: &HeaderMap, expected: &str) -> bool {
+    shown(headers).any(|shown| bool::from(shown.as_bytes().ct_eq(expected.as_bytes())))
+}
+
+/// Whether a request shows a cookie of the console's, right or wrong.
+pub(crate) fn shows_cookie(headers: &HeaderMap) -> bool {
+    shown(headers).next().is_some()
+}
+
+fn shown(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut shown = cookies.flat_map(|all| all.split(';')).filter_map(|one| {
+    cookies.flat_map(|all| all.split(';')).filter_map(|one| {
         let (name, value) = one.trim().split_once('=')?;
         (name == CONSOLE_COOKIE).then_some(value)
-    });
-    shown.any(|shown| bool::from(shown.as_bytes().ct_eq(expected.as_bytes())))
+    })
 }
 
 /// What the sign-in page sends.

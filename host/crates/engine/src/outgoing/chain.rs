@@ -17,14 +17,12 @@ use crate::sandbox::CallInfo;
 pub(super) async fn call(
     function: &Shared,
     caller: &CallInfo,
-    name: &str,
+    name: FunctionName,
     trace: TraceContext,
-    request: Request<WasiBody>,
+    mut request: Request<WasiBody>,
 ) -> Result<Response<WasiBody>, Error> {
-    let name: FunctionName = name.parse().map_err(|_| Error::DestinationNotFound)?;
-    if !function.config.invoke.contains(&name) {
-        return Err(super::deny(request));
-    }
+    // What the other guest reads is its own position.
+    trace.write_to(request.headers_mut());
     let dispatcher = function.environment.dispatcher.get().and_then(|weak| weak.upgrade());
     let dispatcher = dispatcher.ok_or(Error::DestinationUnavailable)?;
     let request = request.map(|body| body.map_err(broken_body).boxed_unsync());

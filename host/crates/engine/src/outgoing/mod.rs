@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+use wfh_event::FunctionName;
 use wfh_invoke::WeakDispatcher;
 use wfh_telemetry::TraceContext;
 
@@ -45,6 +46,14 @@ pub(crate) struct Outgoing {
     permits: Option<Arc<Semaphore>>,
 }
 
+/// Where a request goes.
+enum Destination {
+    /// To another function of this host.
+    Function(FunctionName),
+    /// Out of it.
+    Outside,
+}
+
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
@@ -71,6 +80,17 @@ impl Outgoing {
         let key = self.call.event_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok());
         if let Some(key) = key {
             headers.insert(EVENT_KEY, key);
+        }
+    }
+
+    /// Where a request may go, if it may.
+    fn destination(&self, uri: &Uri) -> Option<Destination> {
+        match internal_name(uri) {
+            Some(name) => {
+                let mut granted = self.function.config.invoke.iter();
+                granted.find(|own| own.as_str() == name).cloned().map(Destination::Function)
+            }
+            None => self.is_granted(uri).then_some(Destination::Outside),
         }
     }
 
@@ -104,29 +124,25 @@ impl WasiHttpHooks for Outgoing {
         self.add_headers(&mut request, &trace);
         let permits = self.permits();
         let (function, call) = (Arc::clone(&self.function), Arc::clone(&self.call));
-        let internal = internal_name(request.uri());
-        let granted = internal.is_some() || self.is_granted(request.uri());
+        let destination = self.destination(request.uri());
         Box::new(async move {
-            if !granted || request.method() == http::Method::CONNECT {
-                return Err(deny(request));
-            }
+            let destination = destination.filter(|_| request.method() != http::Method::CONNECT);
+            let Some(destination) = destination else { return Err(deny(request)) };
             if function.config.outgoing_max == 0 {
                 return Err(Error::ConnectionLimitReached);
             }
             let permit =
                 permits.acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
-            let response = match internal {
-                // The other function's span is the child.
-                Some(name) => chain::call(&function, &call, &name, trace, request).await?,
-                None => {
-                    let sending = Sending::begin(&trace, &request);
-                    let sent = client::send(&function, request, options).await;
-                    sending.end(&sent);
-                    sent?
+            let sending = Sending::begin(&trace, &request);
+            let sent = match destination {
+                Destination::Function(name) => {
+                    chain::call(&function, &call, name, trace.child(), request).await
                 }
+                Destination::Outside => client::send(&function, request, options).await,
             };
+            sending.end(&sent);
             let done: Io = Box::new(async { Ok(()) });
-            Ok((response.map(|body| body::holding(body, permit)), done))
+            Ok((sent?.map(|body| body::holding(body, permit)), done))
         })
     }
 }

@@ -75,6 +75,7 @@ fn config(capabilities: Capabilities) -> EngineConfig {
     EngineConfig {
         instances_max: 20,
         memory_bytes_max: 128 << 20,
+        host_memory_bytes_max: 4 << 30,
         memory_keep_resident_bytes: 0,
         table_keep_resident_bytes: 0,
         pagemap_scan: PagemapScan::Auto,
