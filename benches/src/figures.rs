@@ -1,6 +1,6 @@
 //! What is measured, one function a figure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +37,9 @@ pub(crate) fn run(programs: &Programs, names: &[&str]) {
     }
     if wanted("thousand") {
         thousand_functions(programs);
+    }
+    if wanted("idle") {
+        idle(programs);
     }
     if wanted("rss") {
         memory(programs);
@@ -200,6 +203,33 @@ fn thousand_functions(programs: &Programs) {
     let seconds = start.elapsed().as_secs_f64();
     figure("1,000 functions from the cache to ready", seconds, "s", "3", "1");
     figure("their memory", server.rss_mib(), "MiB RSS", "600", "300");
+}
+
+/// A hundred different functions that nobody calls.
+fn idle(programs: &Programs) {
+    const WATCHED: Duration = Duration::from_secs(20);
+    let text = many(&variants(programs, 100));
+    drop(programs.wfh_in("idle", &text, 0));
+    let server = programs.wfh_in("idle", &text, 0);
+    let code = mib_below(&programs.directory().join("idle/cache"));
+    std::thread::sleep(Duration::from_secs(2));
+    let (before, start) = (server.cpu_us(), Instant::now());
+    std::thread::sleep(WATCHED);
+    let share = (server.cpu_us() - before) / start.elapsed().as_micros() as f64;
+    figure("idle, 100 functions: part of a core", share * 100.0, "%", "0.2", "");
+    figure("their RSS beyond compiled code", server.rss_mib() - code, "MiB", "60", "");
+}
+
+/// The files below a directory.
+fn mib_below(directory: &Path) -> f64 {
+    let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => mib_below(&path),
+            false => path.metadata().expect("its size").len() as f64 / (1 << 20) as f64,
+        }
+    });
+    entries.sum()
 }
 
 fn memory(programs: &Programs) {

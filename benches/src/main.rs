@@ -24,7 +24,7 @@ mod telemetry;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: wfh-benches bare PORT | collect PORT | store | run WFH WASMTIME GUESTS [FIGURE...]
-figures: throughput engine init spin start thousand rss body leak latency pipeline streams telemetry overload";
+figures: throughput engine init spin start thousand idle rss body leak latency pipeline streams telemetry overload";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

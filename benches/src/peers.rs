@@ -99,7 +99,8 @@ impl Programs {
         self.wfh_in(&format!("data-{}", free_port()), manifest, 0)
     }
 
-    fn wfh_in(&self, data: &str, manifest: &str, admin: u16) -> Server {
+    /// The same, in a data directory of this name.
+    pub(crate) fn wfh_in(&self, data: &str, manifest: &str, admin: u16) -> Server {
         let port = free_port();
         let path = self.directory().join(format!("{port}.toml"));
         std::fs::write(&path, manifest).expect("a manifest");

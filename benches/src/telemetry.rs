@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -14,6 +15,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use wfh_otel::{Otel, OtelConfig, Protocol, Signals};
+use wfh_telemetry::{KeyValue, attribute, meters};
 
 use crate::client::{closed_loop, get, paced};
 use crate::figures::ROUND_TIME;
@@ -102,4 +105,44 @@ pub(crate) fn run(programs: &Programs) {
     let (with, dropped) = cpu(&to(&url, "1.0"));
     figure("CPU of a span that is sent, at 5,000 a second", with - without, "us", "8", "");
     figure("spans dropped at 5,000 a second", dropped, "", "0", "");
+    let (metrics, request) = (metrics_of_a_request_us(), with);
+    figure("CPU of the metrics of a request", metrics, "us", "", "");
+    figure("the same / that of a request at 5,000 a second", metrics / request, "x", "0.02", "");
+}
+
+/// What a request for a function is measured with, again and again.
+fn metrics_of_a_request_us() -> f64 {
+    const TIMES: u32 = 1_000_000;
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let config = OtelConfig {
+        service_name: "bench".to_owned(),
+        service_version: String::new(),
+        instance_id: String::new(),
+        endpoint: None,
+        protocol: Protocol::HttpProtobuf,
+        signals: Signals { traces: false, metrics: false, logs: false },
+        spans_waiting_max: 1,
+        tls: || unreachable!("nothing is sent"),
+    };
+    let _otel = Otel::start(&config).expect("a meter");
+    let (calls, sandboxes) = (meters().calls("hello", "http"), meters().sandboxes("hello"));
+    let route: Arc<str> = "/".into();
+    let took = Duration::from_micros(80);
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        calls.ended(took);
+        calls.went_well(1);
+        sandboxes.used_memory(1 << 20);
+        sandboxes.used_processor(took);
+        let about = [
+            KeyValue::new(attribute::HTTP_REQUEST_METHOD, "GET"),
+            KeyValue::new(attribute::URL_SCHEME, "http"),
+            KeyValue::new(attribute::NETWORK_PROTOCOL_VERSION, "1.1"),
+            KeyValue::new(attribute::HTTP_RESPONSE_STATUS_CODE, 200),
+            KeyValue::new(attribute::HTTP_ROUTE, Arc::clone(&route)),
+        ];
+        meters().request_served(took, &about);
+    }
+    began.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
 }

@@ -153,10 +153,13 @@ fn target(queue: &QueueStatus) -> KeyValue {
     KeyValue::new(attribute::TARGET, queue.target.to_string())
 }
 
+/// One of the engine's figures.
+type Figure = fn(&Engine) -> u64;
+
 /// What the engine holds.
 pub(crate) fn of_engine(engine: &Arc<Engine>) {
     let meter = meter();
-    let figures: [(_, _, fn(&Engine) -> u64); 4] = [
+    let figures: [(&'static str, &'static str, Figure); 4] = [
         (metric::SANDBOXES, "Sandboxes that live now", |engine| engine.sandboxes().0),
         (metric::SANDBOXES_LIMIT, "Sandboxes that may live at once", |engine| engine.sandboxes().1),
         (metric::MEMORY, "Memory that all sandboxes hold", |engine| engine.memory_bytes().0),

@@ -67,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wfh-store",
             "wfh-invoke",
             "wfh-engine",
+            "wfh-otel",
             "wfh-store-embedded",
         ],
     ),
