@@ -37,9 +37,9 @@ impl Gauges {
         gauges
     }
 
-    /// Keeps what needs the store up to date.
+    /// Keeps what needs the store up to date, if somebody gets it unasked.
     pub(crate) async fn run(self) {
-        loop {
+        while self.otel.exports_metrics() {
             self.refresh().await;
             tokio::time::sleep(REFRESH_EVERY).await;
         }

@@ -23,6 +23,7 @@ use crate::{LogLayer, OtelConfig, OtelError};
 pub struct Otel {
     registry: Registry,
     metrics: SdkMeterProvider,
+    exports_metrics: bool,
     spans: Option<(Arc<BatchSpanProcessor>, Arc<Backlog>)>,
     logs: Option<SdkLoggerProvider>,
     /// Nothing is taken any more, and nothing waits.
@@ -73,7 +74,7 @@ impl Otel {
             }
             false => None,
         };
-        Ok(Self { registry, metrics, spans, logs, ends })
+        Ok(Self { registry, metrics, exports_metrics: config.signals.metrics, spans, logs, ends })
     }
 
     /// What takes spans, if they go out.
@@ -87,6 +88,12 @@ impl Otel {
     #[must_use]
     pub fn log_layer(&self) -> Option<LogLayer> {
         self.logs.as_ref().map(|logs| LogLayer::new(logs, self.ends.clone()))
+    }
+
+    /// Whether a collector gets metrics unasked.
+    #[must_use]
+    pub fn exports_metrics(&self) -> bool {
+        self.exports_metrics
     }
 
     /// All metrics in Prometheus' text format.

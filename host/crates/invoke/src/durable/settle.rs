@@ -34,6 +34,8 @@ struct Settlement {
     outcome: Outcome,
     /// Given back unless the commit wrote its key.
     lease: Option<Lease>,
+    /// Whether the event becomes a dead letter.
+    is_letter: bool,
     /// Told when an item from outside the store is settled by the commit.
     fate: Option<Arc<Fate>>,
     /// Kept for a commit that the store finds invalid: then the call has failed instead.
@@ -87,8 +89,8 @@ impl<I: Invoke + 'static> Call<'_, I> {
     ) -> (usize, Outcome) {
         let written = committed.is_ok() && settlement.ops.iter().any(writes_leased);
         self.free(settlement.lease.as_ref().filter(|_| !written)).await;
-        if let (Ok(()), Some(fate)) = (&committed, &settlement.fate) {
-            fate.settle(!settlement.ops.is_empty());
+        if committed.is_ok() {
+            self.tell(&settlement);
         }
         let outcome = match committed {
             Ok(()) => settlement.outcome,
@@ -102,6 +104,16 @@ impl<I: Invoke + 'static> Call<'_, I> {
         (settlement.index, outcome)
     }
 
+    /// What follows from a commit that went well.
+    fn tell(&self, settlement: &Settlement) {
+        if let Some(fate) = &settlement.fate {
+            fate.settle(!settlement.ops.is_empty());
+        }
+        if settlement.is_letter {
+            meters().dead_letter(self.shared.function.as_str());
+        }
+    }
+
     async fn free(&self, lease: Option<&Lease>) {
         if let Some(lease) = lease {
             // It runs out by itself if it cannot be given back.
@@ -113,9 +125,9 @@ impl<I: Invoke + 'static> Call<'_, I> {
     async fn refused(&self, job: Job, reason: &str) -> Outcome {
         let failure = Failure::new(FailureClass::Rejected, format!("not storable: {reason}"));
         let settlement = self.gave_up(job, failure, Condition::Rejected);
-        match self.commit(settlement.ops).await {
+        match self.commit(settlement.ops.clone()).await {
             Ok(()) => {
-                settlement.fate.inspect(|fate| fate.settle(true));
+                self.tell(&settlement);
                 settlement.outcome
             }
             Err(error) => Outcome::Failed(unavailable(&error)),
@@ -207,7 +219,6 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 None => {
                     let queue = delivery.queue(&Target::Function(self.shared.function.clone()));
                     if let Some((id, op)) = ended.letter_op(&queue, self.host.dead_letters_ttl) {
-                        meters().dead_letter(self.shared.function.as_str());
                         letter_id = Some(id);
                         ops.push(op);
                     }
@@ -217,12 +228,13 @@ impl<I: Invoke + 'static> Call<'_, I> {
                 status.dead_letter.clone_from(&letter_id);
             }));
         }
+        let is_letter = letter_id.is_some();
         if let Some(claim) = &job.claim
             && let Some(state) = self.dead_state(&job, claim, &failure, letter_id)
         {
             ops.push(self.record(claim, &state));
         }
-        settled(&job, ops, Outcome::Failed(failure))
+        Settlement { is_letter, ..settled(&job, ops, Outcome::Failed(failure)) }
     }
 
     fn later(&self, job: Job, wait: Duration) -> Settlement {
@@ -430,7 +442,7 @@ fn settled(job: &Job, mut ops: Vec<Op>, outcome: Outcome) -> Settlement {
 fn unsettled(job: &Job, ops: Vec<Op>, outcome: Outcome) -> Settlement {
     let lease = job.lease().cloned();
     let (index, lane) = (job.index, job.lane());
-    Settlement { index, lane, ops, outcome, lease, fate: None, job: None }
+    Settlement { index, lane, ops, outcome, lease, is_letter: false, fate: None, job: None }
 }
 
 /// What never began goes back as it came. Tries in memory may have come before.
