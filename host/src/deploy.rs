@@ -13,7 +13,7 @@ use wfh_invoke::{
     FunctionState, FunctionStatus, HostLimit, Operator, RecordBudget, Router, Sink, Slot, Stacked,
     Status, Takes,
 };
-use wfh_manifest::{Manifest, Mode, RouteTable};
+use wfh_manifest::{Manifest, Mode, RouteTable, Telemetry};
 use wfh_trigger_http::{Route, RouteMode, Routes};
 
 use crate::error::Error;
@@ -184,9 +184,16 @@ impl Deployment {
     /// goes on serving.
     pub(crate) fn change(&mut self, read: Result<&ManifestFile, &Error>) {
         let applied = match read {
-            Ok(file) => self.apply(file).inspect(|_| {
-                log::set_level(&file.manifest.telemetry.log_level);
-            }),
+            Ok(file) => {
+                let later = self.manifest.as_ref().map(|now| needs_restart(now, &file.manifest));
+                self.apply(file).inspect(|_| {
+                    log::set_level(&file.manifest.telemetry.log_level);
+                    if let Some(tables) = later.filter(|tables| !tables.is_empty()) {
+                        let tables = tables.join(", ");
+                        tracing::warn!(tables, "these tables take effect at the next start");
+                    }
+                })
+            }
             Err(error) => return self.refuse(error),
         };
         match applied {
@@ -329,4 +336,21 @@ impl Deployment {
         let bounds = settings::bounds(&file.manifest, None);
         Some(Arc::new(Acceptor::new(target.clone(), bounds, BODY_TIMEOUT, None, durability)))
     }
+}
+
+/// The tables that differ and are read at the start only.
+fn needs_restart(now: &Manifest, new: &Manifest) -> Vec<&'static str> {
+    let level = now.telemetry.log_level.clone();
+    let telemetry = Telemetry { log_level: level, ..new.telemetry.clone() };
+    let differ = [
+        ("[http]", now.http != new.http),
+        ("[admin]", now.admin != new.admin),
+        ("[engine]", now.engine != new.engine),
+        ("[outgoing]", now.outgoing != new.outgoing),
+        ("[limits]", now.limits != new.limits),
+        ("[serve]", now.serve != new.serve),
+        ("[store]", now.store != new.store),
+        ("[telemetry]", now.telemetry != telemetry),
+    ];
+    differ.into_iter().filter(|(_, differs)| *differs).map(|(table, _)| table).collect()
 }

@@ -98,6 +98,7 @@ async fn where_a_token_is_set_the_console_asks_for_it() {
     };
     let wrong = login("guess").await;
     assert!(wrong.text().contains("not the token") && !wrong.has("set-cookie"));
+    assert_eq!(wrong.status, 401);
     let right = login("sesame").await;
     let cookie = right.header("set-cookie").to_owned();
     assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains("sesame"), "{cookie}");
@@ -114,6 +115,17 @@ async fn where_a_token_is_set_the_console_asks_for_it() {
         statuses.push(page(&host, "/", &[("cookie", &wrong)]).await.status);
     }
     assert!(statuses.contains(&429), "cookies can be guessed without end: {statuses:?}");
+    for _ in 0..300 {
+        page(&host, "/console/login", &[]).await;
+        login("guess").await;
+    }
+    let right = [("authorization", "Bearer sesame")];
+    let known = page(&host, "/v1/functions", &right).await.status;
+    assert_eq!(
+        (known, login("sesame").await.status),
+        (200, 303),
+        "strangers keep the operator out"
+    );
 }
 
 #[tokio::test]

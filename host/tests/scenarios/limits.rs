@@ -94,6 +94,7 @@ async fn a_host_without_memory_refuses_calls_and_those_that_run_end_well() {
     let host = Setup::new()
         .toml("[limits]\nmemory = \"16MiB\"")
         .function("sleep", "sleep", "reuse = 4")
+        .function("alloc", "alloc", "")
         .serve()
         .await;
     let calls = at_once(&host, "/sleep?ms=1000", 40).await.join_all().await;
@@ -105,6 +106,12 @@ async fn a_host_without_memory_refuses_calls_and_those_that_run_end_well() {
         assert_eq!(call.failure(), (503, "WFH-2011".to_owned()));
         assert!(!call.header("retry-after").is_empty(), "a refused call is not told when to come");
     }
+    // What a call needs is known by now: calls that begin are not denied what they need.
+    assert_eq!(host.get("/alloc?mib=6").await.status, 200);
+    let calls = at_once(&host, "/alloc?mib=6", 20).await.join_all().await;
+    let statuses: Vec<u16> = calls.iter().map(|call| call.status).collect();
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}");
     // Sandboxes that wait for their next call take no place of others.
     let again = at_once(&host, "/sleep?ms=1", 4).await.join_all().await;
     assert!(again.iter().all(|call| call.status == 200), "the host does not recover");

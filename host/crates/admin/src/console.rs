@@ -6,7 +6,7 @@ mod pages;
 mod session;
 
 pub(crate) use pages::routes;
-pub(crate) use session::{is_page, is_signed_in, shows_cookie};
+pub(crate) use session::{is_for_everybody, is_page, is_signed_in, shows_cookie};
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -80,21 +80,20 @@ fn check(shared: &Shared, request: &Request, is_page: bool) -> Result<(), Proble
         )));
     }
     check_site(headers, &host)?;
-    match is_page {
+    let is_known = match is_page {
         true => check_cookie(shared, request)?,
-        false => check_token(shared, headers)?,
-    }
+        false => check_token(shared, headers).map(|()| true)?,
+    };
     check_body(&shared.config, headers)?;
     if shared.sources.status.takes_nothing() && request.method() != Method::GET {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
         let problem = Problem::new(status, code, "the host is draining");
         return Err(problem.retry_after(RETRY_AFTER_DRAIN).closing());
     }
-    shared
-        .rate
-        .known
-        .check()
-        .map_err(|_| Problem::too_many("admin.requests_per_second_max is reached"))
+    match is_known && shared.rate.known.check().is_err() {
+        true => Err(Problem::too_many("admin.requests_per_second_max is reached")),
+        false => Ok(()),
+    }
 }
 
 /// What the caller thinks it talks to.
@@ -131,9 +130,14 @@ fn check_site(headers: &HeaderMap, host: &Authority) -> Result<(), Problem> {
     }
 }
 
-fn check_cookie(shared: &Shared, request: &Request) -> Result<(), Problem> {
-    if console::is_signed_in(&shared.config, request.uri().path(), request.headers()) {
-        return Ok(());
+/// Whether it is the operator who asks. The sign-in page is for everybody, and not of the operator's
+/// rate; whoever signs in is counted there.
+fn check_cookie(shared: &Shared, request: &Request) -> Result<bool, Problem> {
+    if console::is_signed_in(&shared.config, request.headers()) {
+        return Ok(true);
+    }
+    if console::is_for_everybody(request.uri().path()) {
+        return Ok(false);
     }
     // A browser that shows none is only sent to sign in.
     if console::shows_cookie(request.headers()) && shared.rate.unknown_is_spent() {

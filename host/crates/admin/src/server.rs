@@ -1,8 +1,10 @@
 //! The bound admin port: connections, and their end.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -10,7 +12,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,17 +51,17 @@ impl Admin {
     /// Answers until `stop`, which comes after everything else has drained: probes must see the
     /// host go. Then answers in flight end; dropping the future cuts them off.
     pub async fn run(self, api: Api, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.connections_max));
+        let places = Arc::new(Places::new(self.connections_max));
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         let _cut = cut.clone().drop_guard();
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
             // Closed at once, a caller knows; waiting, it would not.
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            let Some(place) = Place::take(&places, peer.ip()) else { continue };
             let (api, stop, cut) = (api.clone(), stop.clone(), cut.clone());
             connections.spawn(async move {
                 cut.run_until_cancelled(serve(stream, api, stop)).await;
@@ -69,6 +70,50 @@ impl Admin {
         }
         connections.close();
         connections.wait().await;
+    }
+}
+
+/// Connections at once: of all callers, and of one address half as many, so that none keeps probes
+/// out.
+struct Places {
+    connections_max: usize,
+    taken: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Places {
+    fn new(connections_max: usize) -> Self {
+        Self { connections_max, taken: Mutex::default() }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them, until it is dropped.
+struct Place(Arc<Places>, IpAddr);
+
+impl Place {
+    fn take(places: &Arc<Places>, address: IpAddr) -> Option<Self> {
+        let mut taken = places.taken();
+        let all: usize = taken.values().sum();
+        let own = taken.get(&address).copied().unwrap_or(0);
+        if all >= places.connections_max || own >= places.connections_max.div_ceil(2) {
+            return None;
+        }
+        taken.insert(address, own + 1);
+        Some(Self(Arc::clone(places), address))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut taken) = self.0.taken().entry(self.1) {
+            *taken.get_mut() -= 1;
+            if *taken.get() == 0 {
+                taken.remove();
+            }
+        }
     }
 }
 
@@ -91,5 +136,22 @@ async fn serve(stream: TcpStream, api: Api, stop: CancellationToken) {
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "admin connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_never_has_all_places() {
+        let places = Arc::new(Places::new(4));
+        let (one, other) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+        let mut held: Vec<Place> = (0..9).filter_map(|_| Place::take(&places, one)).collect();
+        assert_eq!(held.len(), 2);
+        held.extend((0..9).filter_map(|_| Place::take(&places, other)));
+        assert_eq!(held.len(), 4);
+        drop(held);
+        assert!(places.taken().is_empty(), "a place was not given back");
     }
 }

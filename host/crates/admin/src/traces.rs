@@ -205,7 +205,7 @@ fn shown(span: &Span, began: SystemTime, depth: usize) -> TraceSpan {
         offset_ms: between_ms(began, span.began),
         duration_ms: between_ms(span.began, span.ended),
         error: span.error.as_ref().map(ToString::to_string),
-        attributes: texts(&span.attributes),
+        attributes: values(&span.attributes),
         events: span.events.iter().map(|event| happened(event, began)).collect(),
         links: span.links.iter().map(|at| at.trace_id()).collect(),
     }
@@ -213,11 +213,21 @@ fn shown(span: &Span, began: SystemTime, depth: usize) -> TraceSpan {
 
 fn happened(event: &SpanEvent, began: SystemTime) -> TraceEvent {
     let (name, offset_ms) = (event.name.to_string(), between_ms(began, event.at));
-    TraceEvent { name, offset_ms, attributes: texts(&event.attributes) }
+    TraceEvent { name, offset_ms, attributes: values(&event.attributes) }
 }
 
-fn texts(pairs: &[KeyValue]) -> serde_json::Map<String, Value> {
-    pairs.iter().map(|pair| (pair.key.to_string(), pair.value.to_string().into())).collect()
+fn values(pairs: &[KeyValue]) -> serde_json::Map<String, Value> {
+    pairs.iter().map(|pair| (pair.key.to_string(), value(&pair.value))).collect()
+}
+
+fn value(of: &wfh_telemetry::Value) -> Value {
+    match of {
+        wfh_telemetry::Value::Bool(is) => (*is).into(),
+        wfh_telemetry::Value::I64(number) => (*number).into(),
+        // To the thousandth.
+        wfh_telemetry::Value::F64(number) => ((number * 1e3).round() / 1e3).into(),
+        text => text.to_string().into(),
+    }
 }
 
 fn time(at: SystemTime) -> String {

@@ -17,7 +17,7 @@ use crate::function::{IDLE_MAX, Idle, Loaded, Shared};
 use crate::init::Inside;
 use crate::inspect::{Shape, inspect};
 use crate::instance::Pre;
-use crate::memory::HostMemory;
+use crate::memory::{Expected, HostMemory};
 use crate::outgoing::Environment;
 use crate::pool::{self, Generation};
 use crate::running::{Background, on_background_thread_start};
@@ -90,7 +90,7 @@ impl Engine {
         (halves.map(live).iter().sum(), u64::from(self.config.instances_max) * 2)
     }
 
-    /// Bytes that all sandboxes hold of their memory, and how many that may be.
+    /// Bytes that all sandboxes hold of their memory, or are expected to, and how many that may be.
     #[must_use]
     pub fn memory_bytes(&self) -> (u64, u64) {
         (self.memory.used_bytes(), self.memory.bytes_max())
@@ -135,6 +135,7 @@ impl Engine {
             pre,
             environment: Arc::clone(&self.environment),
             memory: Arc::clone(&self.memory),
+            expected: Expected::default(),
             capabilities: self.config.capabilities.clone(),
             client: OnceLock::new(),
             background: self.background(),

@@ -18,7 +18,7 @@ use crate::call::{in_one_piece, run_event, run_http_p2, run_http_p3};
 use crate::concurrent;
 use crate::inspect::Kind;
 use crate::instance::{Exports, Instance, Pre};
-use crate::memory::HostMemory;
+use crate::memory::{Expected, HostMemory};
 use crate::outgoing::{Client, Environment};
 use crate::running::{Answer, Background, Call, CancelOnDrop, GuestTask};
 use crate::sandbox::CallInfo;
@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) variables: WasiConfigVariables,
     pub(crate) environment: Arc<Environment>,
     pub(crate) memory: Arc<HostMemory>,
+    pub(crate) expected: Expected,
     pub(crate) capabilities: Capabilities,
     pub(crate) client: OnceLock<Client>,
     pub(crate) background: Background,
@@ -309,7 +310,9 @@ async fn run_guest(shared: Arc<Shared>, call: CallInfo, input: Input, running: A
     if let Some(phases) = &sandbox.call.phases {
         phases.ran(began.elapsed());
     }
-    shared.meters.used_memory(sandbox.limiter.memory_bytes());
+    let memory_bytes = sandbox.limiter.memory_bytes();
+    shared.expected.note(memory_bytes);
+    shared.meters.used_memory(memory_bytes);
     let ended = ended.map_err(|failure| with_log_tail(failure, &instance));
     let went_well = ended.is_ok();
     running.finish(ended);

@@ -68,11 +68,12 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes a fresh sandbox for a first call.
     pub(crate) async fn new(function: &Arc<Shared>, call: Arc<CallInfo>) -> Result<Self, Failure> {
-        if function.memory.is_short() {
-            let detail = "the sandboxes that run hold all of limits.memory";
-            return Err(unavailable(detail));
+        let expected_bytes = function.expected.bytes();
+        if !function.memory.reserve(expected_bytes) {
+            return Err(unavailable("the sandboxes that run hold all of limits.memory"));
         }
-        let mut store = Store::new(&function.engine, Sandbox::new(Arc::clone(function), call));
+        let sandbox = Sandbox::new(Arc::clone(function), call, expected_bytes);
+        let mut store = Store::new(&function.engine, sandbox);
         store.limiter(|sandbox| &mut sandbox.limiter);
         store.epoch_deadline_callback(|_| Ok(on_epoch()));
         store.set_epoch_deadline(1);

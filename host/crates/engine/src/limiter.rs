@@ -12,8 +12,9 @@ pub(crate) struct Limiter {
     memory_bytes_max: usize,
     memory_bytes: usize,
     table_elements_max: usize,
-    /// What it takes its memory from; an init is not counted.
+    /// What it takes its memory from, and how much it took; an init is not counted.
     host: Option<Arc<HostMemory>>,
+    taken_bytes: u64,
     denied: Option<Denied>,
 }
 
@@ -31,12 +32,14 @@ impl Limiter {
         memory_bytes_max: u64,
         table_elements_max: u32,
         host: Option<Arc<HostMemory>>,
+        taken_bytes: u64,
     ) -> Self {
         Self {
             memory_bytes_max: usize::try_from(memory_bytes_max).unwrap_or(usize::MAX),
             memory_bytes: 0,
             table_elements_max: table_elements_max as usize,
             host,
+            taken_bytes,
             denied: None,
         }
     }
@@ -51,19 +54,27 @@ impl Limiter {
         self.denied
     }
 
-    fn refusal(&self, total: usize, grown: usize) -> Option<Denied> {
+    /// Takes what `total` bytes need beyond what was taken, or says whose limit forbids it.
+    fn take(&mut self, total: usize) -> Result<(), Denied> {
         if total > self.memory_bytes_max {
-            return Some(Denied::Function);
+            return Err(Denied::Function);
         }
-        let host_has = self.host.as_ref().is_none_or(|host| host.take(grown as u64));
-        (!host_has).then_some(Denied::Host)
+        let more = (total as u64).saturating_sub(self.taken_bytes);
+        if let Some(host) = self.host.as_ref().filter(|_| more > 0)
+            && !host.take(more)
+        {
+            return Err(Denied::Host);
+        }
+        self.taken_bytes += more;
+        self.memory_bytes = total;
+        Ok(())
     }
 }
 
 impl Drop for Limiter {
     fn drop(&mut self) {
         if let Some(host) = &self.host {
-            host.give_back(self.memory_bytes as u64);
+            host.give_back(self.taken_bytes);
         }
     }
 }
@@ -75,17 +86,13 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let grown = desired.saturating_sub(current);
-        let total = self.memory_bytes.saturating_add(grown);
-        let refusal = match maximum {
-            Some(max) if desired > max => Some(Denied::Function),
-            _ => self.refusal(total, grown),
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let taken = match maximum {
+            Some(max) if desired > max => Err(Denied::Function),
+            _ => self.take(total),
         };
-        match refusal {
-            None => self.memory_bytes = total,
-            denied => self.denied = denied,
-        }
-        Ok(refusal.is_none())
+        self.denied = taken.err().or(self.denied);
+        Ok(taken.is_ok())
     }
 
     fn table_growing(
@@ -105,7 +112,8 @@ mod tests {
     #[test]
     fn memories_count_together_and_a_refusal_is_remembered() {
         let host = Arc::new(HostMemory::new(1_000));
-        let mut limiter = Limiter::new(100, 10, Some(Arc::clone(&host)));
+        assert!(host.reserve(70));
+        let mut limiter = Limiter::new(100, 10, Some(Arc::clone(&host)), 70);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
         assert_eq!((limiter.denied(), host.used_bytes()), (None, 100));
@@ -113,7 +121,7 @@ mod tests {
         assert_eq!(limiter.denied(), Some(Denied::Function), "the refusal was forgotten");
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(host.take(850));
-        let mut other = Limiter::new(100, 10, Some(Arc::clone(&host)));
+        let mut other = Limiter::new(100, 10, Some(Arc::clone(&host)), 0);
         assert!(!other.memory_growing(0, 60, None).unwrap());
         assert_eq!(other.denied(), Some(Denied::Host));
         drop((limiter, other));

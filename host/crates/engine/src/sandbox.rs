@@ -69,12 +69,18 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>) -> Self {
+    /// `reserved_bytes` of the host's memory are its own from the beginning.
+    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>, reserved_bytes: u64) -> Self {
         let (config, memory) = (&function.config, Some(Arc::clone(&function.memory)));
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles_max);
         Self {
-            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max, memory),
+            limiter: Limiter::new(
+                config.memory_bytes_max,
+                config.table_elements_max,
+                memory,
+                reserved_bytes,
+            ),
             outgoing: Outgoing::new(Arc::clone(&function), Arc::clone(&call)),
             table,
             http: WasiHttpCtx::new(),

@@ -83,7 +83,7 @@ codes! {
     /// See [`crate::FailureClass::Timeout`].
     Timeout = 2005, "The function did not answer in time";
     /// See [`crate::FailureClass::MemoryLimit`].
-    MemoryLimit = 2006, "The function reached its memory limit";
+    MemoryLimit = 2006, "The function reached a memory limit";
     /// See [`crate::FailureClass::TooLarge`].
     TooLarge = 2007, "The payload is too large";
     /// See [`crate::FailureClass::Conflict`].

@@ -1,6 +1,7 @@
 //! The last spans of this host, for those who look at it: bounded, and at a bounded rate.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,6 +19,8 @@ pub struct Recent {
     spans_max: usize,
     spans: Mutex<VecDeque<Arc<Span>>>,
     began: Instant,
+    /// Gives each trace a place among all.
+    places: RandomState,
     rate: Rate,
 }
 
@@ -30,7 +33,7 @@ struct Rate {
     seen: AtomicU64,
     /// Those of them that were kept.
     kept: AtomicU64,
-    /// Traces with an id up to it are kept, so that all spans of a trace are, or none.
+    /// Traces with a place up to it are kept, so that all spans of a trace are, or none.
     highest: AtomicU64,
 }
 
@@ -40,11 +43,14 @@ impl Recent {
     pub fn new(spans_max: usize) -> Self {
         let [second, seen, kept] = [0; 3].map(AtomicU64::new);
         let rate = Rate { second, seen, kept, highest: AtomicU64::new(u64::MAX) };
-        Self { spans_max, spans: Mutex::default(), began: Instant::now(), rate }
+        let (spans, began, places) = (Mutex::default(), Instant::now(), RandomState::new());
+        Self { spans_max, spans, began, places, rate }
     }
 
     pub(crate) fn admits(&self, at: &TraceContext) -> bool {
-        self.rate.admits(self.began.elapsed().as_secs(), low_bits(at))
+        // Callers choose ids; which share is kept they must not.
+        let place = self.places.hash_one(at.trace_number());
+        self.rate.admits(self.began.elapsed().as_secs(), place)
     }
 
     pub(crate) fn add(&self, span: Span) {
@@ -95,13 +101,8 @@ impl Recent {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-fn low_bits(at: &TraceContext) -> u64 {
-    at.trace_number() as u64
-}
-
 impl Rate {
-    fn admits(&self, second: u64, trace: u64) -> bool {
+    fn admits(&self, second: u64, place: u64) -> bool {
         let counted = self.second.load(Ordering::Relaxed);
         if counted != second
             && self
@@ -110,16 +111,18 @@ impl Rate {
                 .is_ok()
         {
             let seen = self.seen.swap(0, Ordering::Relaxed);
+            // What was seen before a silence says nothing.
+            let seen = if second == counted + 1 { seen } else { 0 };
             self.kept.store(0, Ordering::Relaxed);
             self.highest.store(highest(seen), Ordering::Relaxed);
         }
         self.seen.fetch_add(1, Ordering::Relaxed);
-        trace <= self.highest.load(Ordering::Relaxed)
+        place <= self.highest.load(Ordering::Relaxed)
             && self.kept.fetch_add(1, Ordering::Relaxed) < BURST_MAX
     }
 }
 
-/// The highest id that is kept when a second has so many spans.
+/// The highest place that is kept when a second has so many spans.
 fn highest(seen: u64) -> u64 {
     if seen <= PER_SECOND_MAX { u64::MAX } else { u64::MAX / seen * PER_SECOND_MAX }
 }
@@ -141,6 +144,8 @@ mod tests {
         assert_eq!(kept(&recent.rate, 1, 20_000), 1_000, "a burst is not bounded");
         let share = kept(&recent.rate, 2, 20_000);
         assert!((100..400).contains(&share), "{share} of 20,000");
+        assert_eq!(kept(&recent.rate, 9, 10), 10, "a burst is remembered after a silence");
+        kept(&recent.rate, 2, 20_000);
         kept(&recent.rate, 3, 10);
         assert_eq!(kept(&recent.rate, 4, 100), 100, "the rate does not come back");
     }

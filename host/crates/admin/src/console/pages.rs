@@ -159,7 +159,7 @@ async fn trace(State(shared): State<Shared>, Id(id): Id) -> Result<Response, Pro
 }
 
 fn pairs(attributes: &serde_json::Map<String, Value>) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     attributes.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::HeaderMap;
 use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -21,12 +21,14 @@ pub(crate) fn is_page(path: &str) -> bool {
     path == "/" || path == "/console" || path.starts_with("/console/")
 }
 
-/// Whether a request for a page may see it: everybody may see the sign-in page and what it looks
-/// like.
-pub(crate) fn is_signed_in(config: &AdminConfig, path: &str, headers: &HeaderMap) -> bool {
-    path == "/console/login"
-        || path.starts_with("/console/assets/")
-        || config.token.as_ref().is_none_or(|token| cookie(headers, &value(token.secret())))
+/// Whether everybody may see a page: the one to sign in, and what it looks like.
+pub(crate) fn is_for_everybody(path: &str) -> bool {
+    path == "/console/login" || path.starts_with("/console/assets/")
+}
+
+/// Whether a request for a page comes from whoever has shown the token, if there is one.
+pub(crate) fn is_signed_in(config: &AdminConfig, headers: &HeaderMap) -> bool {
+    config.token.as_ref().is_none_or(|token| cookie(headers, &value(token.secret())))
 }
 
 /// How long a browser keeps it, in seconds.
@@ -86,7 +88,7 @@ pub(crate) async fn login(
         if shared.rate.unknown_is_spent() {
             return Err(Problem::too_many("too many tries to sign in"));
         }
-        return Ok(login_page(true)?.into_response());
+        return Ok((StatusCode::UNAUTHORIZED, login_page(true)?).into_response());
     }
     Ok(([(SET_COOKIE, set(&value(token.secret()), KEPT_S))], Redirect::to("/")).into_response())
 }

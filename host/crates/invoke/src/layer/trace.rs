@@ -145,6 +145,11 @@ impl Running {
     }
 
     fn failed(&mut self, failure: &Failure) {
+        if self.trigger == Trigger::PubSub && failure.class.is_pressure() {
+            // It never began, and whoever pulls it comes again: neither a failure nor a span.
+            self.span = None;
+            return self.write(|record| record.failed(failure));
+        }
         self.count_failure(failure.class);
         if let Some((recording, _)) = &mut self.span {
             describe::failed(recording, failure, self.trigger == Trigger::Http);
