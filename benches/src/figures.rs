@@ -234,8 +234,9 @@ fn mib_below(directory: &Path) -> f64 {
 
 fn memory(programs: &Programs) {
     // From the cache, as every start but the first.
-    drop(programs.start(Peer::WfhFresh, "hello"));
-    let server = programs.start(Peer::WfhFresh, "hello");
+    let text = manifest(&[("hello", &programs.guest("hello"), "")], "");
+    drop(programs.wfh_in("rss", &text, 0));
+    let server = programs.wfh_in("rss", &text, 0);
     let answered = count(server.address, &get("/"), 1, 1);
     assert_eq!(answered.errors, 0, "the first request failed");
     figure("RSS idle, one function", server.rss_mib(), "MiB", "40", "25");

@@ -155,6 +155,10 @@ async fn an_open_breaker_answers_503_and_keeps_queued_events() {
     assert!(recorder.effects().is_empty(), "an open breaker let a queued event through");
     eventually("the event runs once it closes", async || recorder.effects().len() == 1).await;
     assert_eq!(recorder.effects()[0].attempt, 1, "an open breaker cost a try");
+    let metrics = host.admin_get("/metrics").await.text();
+    let waited =
+        "faas_errors_total{error_type=\"unavailable\",faas_name=\"work\",faas_trigger=\"pubsub\"}";
+    assert!(!metrics.contains(waited), "an event that waits counts as a failure");
 }
 
 #[tokio::test]

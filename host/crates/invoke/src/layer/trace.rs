@@ -92,6 +92,10 @@ impl Running {
             tail.on_end(move |end| self.answered(status, end));
             return;
         }
+        let is_pressure = |outcome: &Outcome| matches!(outcome, Outcome::Failed(failure) if failure.class.is_pressure());
+        if self.trigger == Trigger::PubSub && outcomes.iter().all(is_pressure) {
+            return self.never_began(outcomes);
+        }
         self.ended();
         let mut done = 0;
         for outcome in outcomes.iter() {
@@ -108,6 +112,16 @@ impl Running {
         if done > 0 {
             self.meters().went_well(done);
             self.write(|record| record.done(None, done));
+        }
+    }
+
+    /// Whoever pulls the events comes again with them: it is neither a call, nor a failure, nor a span.
+    fn never_began(mut self, outcomes: &[Outcome]) {
+        self.ended = true;
+        self.shared.figures.ended();
+        self.span = None;
+        if let Some(Outcome::Failed(failure)) = outcomes.first() {
+            self.write(|record| record.failed(failure));
         }
     }
 
@@ -145,11 +159,6 @@ impl Running {
     }
 
     fn failed(&mut self, failure: &Failure) {
-        if self.trigger == Trigger::PubSub && failure.class.is_pressure() {
-            // It never began, and whoever pulls it comes again: neither a failure nor a span.
-            self.span = None;
-            return self.write(|record| record.failed(failure));
-        }
         self.count_failure(failure.class);
         if let Some((recording, _)) = &mut self.span {
             describe::failed(recording, failure, self.trigger == Trigger::Http);
