@@ -61,6 +61,8 @@ pub(crate) fn run(programs: &Programs) {
     let away = format!("http://127.0.0.1:{}", free_port());
     let ways = [
         ("nothing kept, nothing sent", "trace_ring_spans_max = 0".to_owned(), ""),
+        // How much two hosts differ that do the same.
+        ("the same again", "trace_ring_spans_max = 0".to_owned(), ""),
         ("the last spans kept (the default)", String::new(), ""),
         ("1 % sent", to(&url, "0.01"), "0.95"),
         ("100 % sent", to(&url, "1.0"), ""),
@@ -73,10 +75,11 @@ pub(crate) fn run(programs: &Programs) {
     let servers: Vec<Server> =
         ways.iter().map(|(_, keys, _)| programs.wfh_apart(&told(keys))).collect();
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
-    for _ in 0..ROUNDS {
-        for (server, rates) in servers.iter().zip(&mut rates) {
-            let load = closed_loop(server.address, &get("/"), CONNECTIONS, ROUND_TIME);
-            rates.push(load.per_second());
+    for round in 0..ROUNDS {
+        // Another order each time: their number is a prime.
+        for at in (0..ways.len()).map(|at| (at * (round + 1)) % ways.len()) {
+            let load = closed_loop(servers[at].address, &get("/"), CONNECTIONS, ROUND_TIME);
+            rates[at].push(load.per_second());
         }
     }
     let rates: Vec<f64> = rates.into_iter().map(median).collect();
@@ -84,7 +87,7 @@ pub(crate) fn run(programs: &Programs) {
     for ((name, _, must), rate) in ways.iter().zip(&rates).skip(1) {
         figure(&format!("{name} / nothing"), rate / rates[0], "x", must, "");
     }
-    for ((name, ..), server) in ways.iter().zip(&servers).skip(3) {
+    for ((name, ..), server) in ways.iter().zip(&servers).skip(4) {
         figure(&format!("RSS, {name}"), server.rss_mib(), "MiB", "", "");
     }
     let before = servers[0].cpu_us();
