@@ -1,5 +1,6 @@
 //! The console in Chromium: that it works, that it may do no more than it needs, that it can be read.
 
+use crate::console::failing;
 use crate::support::{Browser, Host, Setup, eventually};
 
 const TAB: &str = "\u{e004}";
@@ -7,13 +8,7 @@ const ENTER: &str = "\u{e007}";
 
 /// A host with a function that works, one that dies, and a dead letter.
 async fn host(setup: Setup) -> Host {
-    let host = setup
-        .function("hello", "hello", "")
-        .unrouted("panic", "panic", "[function.panic.retry]\nattempts = 1")
-        .route("/panic", "panic", "mode = \"async\"")
-        .toml("[queue.mail]")
-        .serve()
-        .await;
+    let host = failing(setup).toml("[queue.mail]").serve().await;
     host.get("/hello").await;
     host.send("POST", "/panic", &[], "{}").await;
     host

@@ -12,7 +12,8 @@ async fn page(host: &Host, path: &str, headers: &[(&str, &str)]) -> crate::suppo
     Client::connect(host.admin()).await.unwrap().send("GET", path, headers, "").await.unwrap()
 }
 
-fn failing(setup: Setup) -> Setup {
+/// A function that works and one whose events die.
+pub(crate) fn failing(setup: Setup) -> Setup {
     setup
         .function("hello", "hello", "")
         .unrouted("panic", "panic", "[function.panic.retry]\nattempts = 1")

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::support::{Answer, Host, SLACK, Setup, eventually};
+use crate::telemetry::series;
 
 /// What 1.3 of the plan grants beyond a deadline.
 const GRACE: Duration = Duration::from_millis(50);
@@ -115,15 +116,10 @@ async fn a_host_without_memory_refuses_calls_and_those_that_run_end_well() {
     // Sandboxes that wait for their next call take no place of others.
     let again = at_once(&host, "/sleep?ms=1", 4).await.join_all().await;
     assert!(again.iter().all(|call| call.status == 200), "the host does not recover");
-    let (used, limit) = ("wfh_engine_memory_bytes", "wfh_engine_memory_limit_bytes");
     let metrics = host.admin_get("/metrics").await.text();
-    let figure = |name: &str| -> f64 {
-        let line = metrics.lines().find(|line| {
-            line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} "))
-        });
-        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
-    };
-    assert!(figure(used) > 0.0 && figure(used) <= figure(limit), "{metrics}");
+    let used = series(&metrics, "wfh_engine_memory_bytes", &[]);
+    let limit = series(&metrics, "wfh_engine_memory_limit_bytes", &[]);
+    assert!(used > 0.0 && used <= limit, "{metrics}");
 }
 
 #[tokio::test]

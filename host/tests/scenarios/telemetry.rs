@@ -61,7 +61,7 @@ async fn metrics(host: &Host) -> String {
 }
 
 /// The value of a series; the test fails where there is none.
-fn series(metrics: &str, name: &str, labels: &[&str]) -> f64 {
+pub(crate) fn series(metrics: &str, name: &str, labels: &[&str]) -> f64 {
     let fits = |line: &&str| {
         line.split(['{', ' ']).next() == Some(name) && labels.iter().all(|one| line.contains(one))
     };

@@ -68,11 +68,9 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes a fresh sandbox for a first call.
     pub(crate) async fn new(function: &Arc<Shared>, call: Arc<CallInfo>) -> Result<Self, Failure> {
-        let expected_bytes = function.expected.bytes();
-        if !function.memory.reserve(expected_bytes) {
-            return Err(unavailable("the sandboxes that run hold all of limits.memory"));
-        }
-        let sandbox = Sandbox::new(Arc::clone(function), call, expected_bytes);
+        let share = function.memory.reserve(function.expected.bytes());
+        let held = || unavailable("the sandboxes that run hold all of limits.memory");
+        let sandbox = Sandbox::new(Arc::clone(function), call, share.ok_or_else(held)?);
         let mut store = Store::new(&function.engine, sandbox);
         store.limiter(|sandbox| &mut sandbox.limiter);
         store.epoch_deadline_callback(|_| Ok(on_epoch()));

@@ -1,10 +1,8 @@
 //! Memory and tables of one sandbox.
 
-use std::sync::Arc;
-
 use wasmtime::ResourceLimiter;
 
-use crate::memory::HostMemory;
+use crate::memory::Share;
 
 /// Counts what a sandbox holds and remembers whether it was ever refused.
 #[derive(Debug)]
@@ -12,9 +10,8 @@ pub(crate) struct Limiter {
     memory_bytes_max: usize,
     memory_bytes: usize,
     table_elements_max: usize,
-    /// What it takes its memory from, and how much it took; an init is not counted.
-    host: Option<Arc<HostMemory>>,
-    taken_bytes: u64,
+    /// What it has of the host's memory; an init is not counted.
+    share: Option<Share>,
     denied: Option<Denied>,
 }
 
@@ -31,15 +28,13 @@ impl Limiter {
     pub(crate) fn new(
         memory_bytes_max: u64,
         table_elements_max: u32,
-        host: Option<Arc<HostMemory>>,
-        taken_bytes: u64,
+        share: Option<Share>,
     ) -> Self {
         Self {
             memory_bytes_max: usize::try_from(memory_bytes_max).unwrap_or(usize::MAX),
             memory_bytes: 0,
             table_elements_max: table_elements_max as usize,
-            host,
-            taken_bytes,
+            share,
             denied: None,
         }
     }
@@ -54,28 +49,16 @@ impl Limiter {
         self.denied
     }
 
-    /// Takes what `total` bytes need beyond what was taken, or says whose limit forbids it.
+    /// Takes `total` bytes in all, or says whose limit forbids it.
     fn take(&mut self, total: usize) -> Result<(), Denied> {
         if total > self.memory_bytes_max {
             return Err(Denied::Function);
         }
-        let more = (total as u64).saturating_sub(self.taken_bytes);
-        if let Some(host) = self.host.as_ref().filter(|_| more > 0)
-            && !host.take(more)
-        {
+        if self.share.as_mut().is_some_and(|share| !share.covers(total as u64)) {
             return Err(Denied::Host);
         }
-        self.taken_bytes += more;
         self.memory_bytes = total;
         Ok(())
-    }
-}
-
-impl Drop for Limiter {
-    fn drop(&mut self) {
-        if let Some(host) = &self.host {
-            host.give_back(self.taken_bytes);
-        }
     }
 }
 
@@ -107,21 +90,24 @@ impl ResourceLimiter for Limiter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::memory::HostMemory;
 
     #[test]
     fn memories_count_together_and_a_refusal_is_remembered() {
         let host = Arc::new(HostMemory::new(1_000));
-        assert!(host.reserve(70));
-        let mut limiter = Limiter::new(100, 10, Some(Arc::clone(&host)), 70);
+        let mut limiter = Limiter::new(100, 10, host.reserve(70));
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
         assert_eq!((limiter.denied(), host.used_bytes()), (None, 100));
         assert!(!limiter.memory_growing(40, 41, None).unwrap());
         assert_eq!(limiter.denied(), Some(Denied::Function), "the refusal was forgotten");
         assert!(!limiter.table_growing(0, 11, None).unwrap());
-        assert!(host.take(850));
-        let mut other = Limiter::new(100, 10, Some(Arc::clone(&host)), 0);
+        let mut other = Limiter::new(100, 10, host.reserve(0));
+        let mut rest = host.reserve(0).unwrap();
+        assert!(rest.covers(850));
         assert!(!other.memory_growing(0, 60, None).unwrap());
         assert_eq!(other.denied(), Some(Denied::Host));
         drop((limiter, other));

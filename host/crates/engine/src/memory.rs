@@ -1,5 +1,6 @@
 //! The memory of all sandboxes together.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What sandboxes hold of their memory, and how much that may be.
@@ -16,19 +17,16 @@ impl HostMemory {
 
     /// Sets aside what a sandbox is expected to need, unless others leave too little: then it must
     /// not begin. The last eighth is for those that need more than was expected.
-    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Share> {
         let others = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         let fits = others.saturating_add(bytes) <= self.bytes_max - self.bytes_max / 8;
         // Alone, it may try.
-        let may_begin = fits || others == 0;
-        if !may_begin {
-            self.give_back(bytes);
-        }
-        may_begin
+        let share = Share { host: Arc::clone(self), bytes };
+        (fits || others == 0).then_some(share)
     }
 
     /// Takes more for a sandbox, if there is as much.
-    pub(crate) fn take(&self, bytes: u64) -> bool {
+    fn take(&self, bytes: u64) -> bool {
         let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         let fits = used <= self.bytes_max;
         if !fits {
@@ -37,7 +35,7 @@ impl HostMemory {
         fits
     }
 
-    pub(crate) fn give_back(&self, bytes: u64) {
+    fn give_back(&self, bytes: u64) {
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -47,6 +45,31 @@ impl HostMemory {
 
     pub(crate) fn bytes_max(&self) -> u64 {
         self.bytes_max
+    }
+}
+
+/// What a sandbox has of it, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    host: Arc<HostMemory>,
+    bytes: u64,
+}
+
+impl Share {
+    /// Whether the sandbox may have so many bytes in all.
+    pub(crate) fn covers(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let covers = more == 0 || self.host.take(more);
+        if covers {
+            self.bytes += more;
+        }
+        covers
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.host.give_back(self.bytes);
     }
 }
 
@@ -78,13 +101,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_not_taken() {
-        let memory = HostMemory::new(80);
-        assert!(memory.reserve(60) && memory.reserve(10) && !memory.reserve(1));
-        assert!(!memory.take(11));
-        assert!(memory.take(10));
-        memory.give_back(80);
+        let memory = Arc::new(HostMemory::new(80));
+        let (first, mut second) = (memory.reserve(60).unwrap(), memory.reserve(10).unwrap());
+        assert!(memory.reserve(1).is_none());
+        assert!(!second.covers(21));
+        assert!(second.covers(20));
+        drop((first, second));
         assert_eq!(memory.used_bytes(), 0, "a refusal was counted");
-        assert!(memory.reserve(100), "a sandbox that is alone must begin");
+        assert!(memory.reserve(100).is_some(), "a sandbox that is alone must begin");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::capability::trace::Spans;
 use crate::function::Shared;
 use crate::limiter::Limiter;
 use crate::log::{GuestLog, LoggedCall, Stream};
+use crate::memory::Share;
 use crate::outgoing::Outgoing;
 use crate::{FileGrant, FunctionConfig};
 
@@ -69,18 +70,13 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// `reserved_bytes` of the host's memory are its own from the beginning.
-    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>, reserved_bytes: u64) -> Self {
-        let (config, memory) = (&function.config, Some(Arc::clone(&function.memory)));
+    /// `share` of the host's memory is its own from the beginning.
+    pub(crate) fn new(function: Arc<Shared>, call: Arc<CallInfo>, share: Share) -> Self {
+        let config = &function.config;
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles_max);
         Self {
-            limiter: Limiter::new(
-                config.memory_bytes_max,
-                config.table_elements_max,
-                memory,
-                reserved_bytes,
-            ),
+            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max, Some(share)),
             outgoing: Outgoing::new(Arc::clone(&function), Arc::clone(&call)),
             table,
             http: WasiHttpCtx::new(),

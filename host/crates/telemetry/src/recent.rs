@@ -1,6 +1,6 @@
 //! The last spans of this host, for those who look at it: bounded, and at a bounded rate.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,23 +77,21 @@ impl Recent {
     /// when that one is gone, so are they.
     #[must_use]
     pub fn traces(&self, after: Option<u128>, count_max: usize) -> Vec<Vec<Arc<Span>>> {
-        let (mut order, mut found) = (Vec::new(), HashMap::<u128, Vec<Arc<Span>>>::new());
-        for span in self.lock().iter().rev() {
-            let id = span.at.trace_number();
-            let spans = found.entry(id).or_insert_with(|| {
-                order.push(id);
-                Vec::new()
-            });
-            spans.push(Arc::clone(span));
-        }
-        let begin = match after {
-            None => 0,
-            Some(after) => {
-                order.iter().position(|id| *id == after).map_or(order.len(), |at| at + 1)
-            }
+        let spans = self.lock();
+        let mut seen = HashSet::new();
+        let ids = spans.iter().rev().map(|span| span.at.trace_number());
+        let order = ids.filter(|id| seen.insert(*id));
+        let wanted: Vec<u128> = match after {
+            None => order.take(count_max).collect(),
+            Some(after) => order.skip_while(|id| *id != after).skip(1).take(count_max).collect(),
         };
-        let wanted = order.iter().skip(begin).take(count_max);
-        wanted.filter_map(|id| found.remove(id)).collect()
+        let mut found: HashMap<u128, Vec<_>> = wanted.iter().map(|id| (*id, Vec::new())).collect();
+        for span in spans.iter().rev() {
+            if let Some(trace) = found.get_mut(&span.at.trace_number()) {
+                trace.push(Arc::clone(span));
+            }
+        }
+        wanted.iter().filter_map(|id| found.remove(id)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Span>>> {

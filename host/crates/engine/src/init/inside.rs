@@ -42,7 +42,7 @@ impl Inside {
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles_max);
         Self {
-            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max, None, 0),
+            limiter: Limiter::new(config.memory_bytes_max, config.table_elements_max, None),
             wasi: WasiCtxBuilder::new()
                 .stdout(log.stream(Stream::Stdout))
                 .stderr(log.stream(Stream::Stderr))
